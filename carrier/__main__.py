@@ -1,0 +1,5 @@
+"""`python -m carrier` is `carrier-host`."""
+
+from carrier.cli import main
+
+main()

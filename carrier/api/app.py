@@ -1,0 +1,160 @@
+"""The HTTP door: every agent answers at `POST /{agent}/message`; a handful of routes say how things stand."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from functools import partial, wraps
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from carrier.api.asking import Pending, answered, ask, listen, rendered
+from carrier.api.forms import Form, FormError, answer_json, keep_file, read_form
+from carrier.api.guards import Guard, problem
+from carrier.api.status import status as status_of
+from carrier.errors import Conflict, LedgerError, Overloaded, UnknownAgent
+from carrier.host import Host
+from carrier.ledger import rooms
+from carrier.runtime.watchers import Piece
+from carrier.types import Message
+
+BODY_BESIDE_THE_FILE = 1_000_000
+MOST_LINES = 500
+
+Handler = Callable[[Host, Request], Awaitable[Response]]
+
+
+def make_app(host: Host, token: str) -> Starlette:
+    settings = host.settings
+    guard = Middleware(
+        Guard, token=token, hosts=[settings.server.host], most_bytes=settings.limits.upload + BODY_BESIDE_THE_FILE
+    )
+    routes = [
+        ("/health", "GET", health),
+        ("/status", "GET", status),
+        ("/agents", "GET", agents),
+        ("/turns/{turn:path}", "GET", turn),
+        ("/{agent}/message", "POST", message),
+        ("/{agent}/render", "POST", render),
+        ("/{agent}/history", "GET", history),
+    ]
+    return Starlette(
+        routes=[Route(path, _handled(host, handler), methods=[method]) for path, method, handler in routes],
+        middleware=[guard],
+        exception_handlers={HTTPException: _refused},
+    )
+
+
+def _handled(host: Host, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """A handler with its host; what may go wrong in one becomes the status that says so."""
+
+    @wraps(handler)
+    async def handled(request: Request) -> Response:
+        try:
+            return await handler(host, request)
+        except UnknownAgent as error:
+            return problem(404, str(error), field="agent", agents=list(error.known))
+        except FormError as error:
+            return problem(422, str(error), field=error.field)
+        except Conflict as error:
+            return problem(422, str(error), field="Idempotency-Key")
+        except Overloaded as error:
+            return problem(429, str(error))
+        except LedgerError as error:
+            return problem(503, f"nothing can be stored now: {error}")
+
+    return handled
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail)
+
+
+# --- how things stand -----------------------------------------------------------------------------------
+
+
+async def health(host: Host, request: Request) -> Response:
+    state = "stopping" if host.stopping else "ok"
+    return JSONResponse({"status": state, "agents": len(host.agents)}, 503 if host.stopping else 200)
+
+
+async def status(host: Host, request: Request) -> Response:
+    return JSONResponse(asdict(status_of(host)))
+
+
+async def agents(host: Host, request: Request) -> Response:
+    return JSONResponse({"agents": [asdict(agent) for agent in status_of(host).agents]})
+
+
+# --- talking --------------------------------------------------------------------------------------------
+
+
+async def message(host: Host, request: Request) -> Response:
+    """Answer a message. `Accept: text/event-stream` gets it as it grows: `delta`, `replace`, then `final`."""
+    if host.stopping:
+        return problem(503, "the host is stopping; try again in a moment")
+    said = await _message(host, request)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return EventSourceResponse(_events(host, said))
+    answer = await ask(host, said)
+    if isinstance(answer, Pending):
+        return JSONResponse({"turn": answer.turn, "url": f"/turns/{answer.turn}"}, 202)
+    return JSONResponse(answer_json(answer))
+
+
+async def _message(host: Host, request: Request) -> Message:
+    settings, agent = host.settings, request.path_params["agent"]
+    host.agent(agent)
+    form, file = await read_form(request, settings.limits.message_chars)
+    files = [await keep_file(file, settings.data, settings.limits.upload)] if file else []
+    return form.message(agent, request.headers.get("idempotency-key", ""), tuple(files))
+
+
+async def _events(host: Host, said: Message) -> AsyncIterator[ServerSentEvent]:
+    async for item in listen(host, said):
+        match item:
+            case Piece():
+                yield _event("replace" if item.replace else "delta", {"text": item.text})
+            case Pending():
+                yield _event("pending", {"turn": item.turn, "url": f"/turns/{item.turn}"})
+            case _:
+                yield _event("final", answer_json(item))
+
+
+def _event(name: str, data: object) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name)
+
+
+async def turn(host: Host, request: Request) -> Response:
+    """The answer of a turn that took longer than its caller could wait."""
+    name = request.path_params["turn"]
+    try:
+        ended = await answered(host, name)
+    except LookupError:
+        return problem(404, f"there is no turn {name!r}", field="turn")
+    if ended is None:
+        return JSONResponse({"turn": name, "url": f"/turns/{name}"}, 202)
+    return JSONResponse(answer_json(ended))
+
+
+async def render(host: Host, request: Request) -> Response:
+    """The exact prompt that a message would get."""
+    said = await _message(host, request)
+    return JSONResponse({"prompt": await rendered(host, said)})
+
+
+async def history(host: Host, request: Request) -> Response:
+    """What was said last in a room, as an agent saw it."""
+    agent = host.agent(request.path_params["agent"]).agent
+    query = request.query_params
+    form = Form.model_validate({key: query[key] for key in ("userId", "roomId") if key in query})
+    room = form.message(agent.name, key="").room
+    most = min(int(query.get("limit", "20")), MOST_LINES) if query.get("limit", "20").isdigit() else 20
+    lines = await host.ledger.read(partial(rooms.recent, agent=agent.name, room=room, most=most))
+    return JSONResponse({"room": room, "lines": [asdict(line) for line in lines]})

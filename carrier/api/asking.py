@@ -1,0 +1,75 @@
+"""Hands a message to the host and waits for its answer, as long as a caller may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from carrier.host import Host
+from carrier.ledger import turns as rows
+from carrier.ledger.turns import turn_id
+from carrier.runtime.watchers import Piece
+from carrier.types import Ended, Message
+
+SECONDS = 60.0
+"""How long a caller is kept waiting; the turn goes on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The answer takes longer: it is found later under the turn's id."""
+
+    turn: str
+
+
+async def ask(host: Host, message: Message) -> Ended | Pending:
+    """The answer to a message; the same message again gets the same answer, and no second turn."""
+    async for item in listen(host, message, streaming=False):
+        if not isinstance(item, Piece):
+            return item
+    raise AssertionError("a turn that ends tells its watchers")
+
+
+async def listen(host: Host, message: Message, streaming: bool = True) -> AsyncIterator[Piece | Ended | Pending]:
+    """The answer as it grows, then as it is."""
+    turn = turn_id(message.to, message.id)
+    with host.watchers.watch(turn, streaming) as watcher:
+        receipt = await host.inbox.take_in(message, refuse_when_full=True)
+        if not receipt.new and (before := await answered(host, turn)):
+            yield before
+        elif not receipt.turns:
+            yield Ended(turn, message.to, message.room, "silent", ())
+        else:
+            try:
+                async with asyncio.timeout(SECONDS):
+                    while piece := await _next(watcher.ended, watcher.pieces):
+                        yield piece
+                yield watcher.ended.result()
+            except TimeoutError:
+                yield Pending(turn)
+
+
+async def _next(ended: "asyncio.Future[Ended]", pieces: "asyncio.Queue[Piece] | None") -> Piece | None:
+    """The next piece; None when the turn has ended and all were read."""
+    if pieces is None:
+        await asyncio.shield(ended)
+        return None
+    reading = asyncio.ensure_future(pieces.get())
+    try:
+        both: set[asyncio.Future[Any]] = {reading, ended}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        return reading.result() if reading.done() else None
+    finally:
+        reading.cancel()
+
+
+async def answered(host: Host, turn: str) -> Ended | None:
+    """How a turn ended, as the ledger has it; None while it is under way. Raises LookupError when there is none."""
+    return await host.ledger.read(partial(rows.answer, turn=turn))
+
+
+async def rendered(host: Host, message: Message) -> str:
+    """The exact prompt that a message would get now; nothing is stored, and no model is called."""
+    message = replace(message, at=host.ledger.clock.tick())
+    return await host.agent(message.to).runtime.render(message)

@@ -1,0 +1,127 @@
+"""What a caller may send, and what it gets back."""
+
+import mimetypes
+import time
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from carrier.types import Attachment, Ended, Message
+
+CLIENT = "api"
+MOST_TEXT_OF_A_FILE = 50_000
+
+
+class FormError(Exception):
+    """A body that cannot be read, with the field that is wrong."""
+
+    def __init__(self, field: str, message: str):
+        self.field, self.message = field, message
+        super().__init__(f"{field}: {message}")
+
+
+class Form(BaseModel):
+    """The body of `POST /{agent}/message`, as JSON or as a form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    text: str = ""
+    user_id: str = Field("user", alias="userId", min_length=1, max_length=200)
+    room_id: str | None = Field(None, alias="roomId", min_length=1, max_length=200)
+    user_name: str = Field("", alias="userName", max_length=200)
+    name: str = Field("", max_length=200)
+
+    def message(self, agent: str, key: str, attachments: tuple[Attachment, ...] = ()) -> Message:
+        """Without a room, it is said in the one that a user has with the host."""
+        return Message(
+            client=CLIENT,
+            platform_id=key or new_id(),
+            room=f"{CLIENT}/{self.room_id or '@' + self.user_id}",
+            sender=f"{CLIENT}:{self.user_id}",
+            sender_name=self.user_name or self.name,
+            text=self.text,
+            kind="api",
+            to=agent,
+            attachments=attachments,
+            created_at=time.time_ns() // 1000,
+        )
+
+
+async def read_form(request: Request, most_chars: int) -> tuple[Form, UploadFile | None]:
+    """Raises FormError with the field that is wrong."""
+    fields, file = await _fields(request)
+    try:
+        form = Form.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
+    if len(form.text) > most_chars:
+        raise FormError("text", f"is {len(form.text)} characters long; at most {most_chars} are taken")
+    if not form.text.strip() and file is None:
+        raise FormError("text", "is empty; say something, or send a file")
+    return form, file
+
+
+async def _fields(request: Request) -> tuple[Any, UploadFile | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        form = await request.form(max_files=1, max_fields=20)
+        file = form.get("file")
+        fields = {key: value for key, value in form.multi_items() if not isinstance(value, UploadFile)}
+        return fields, file if isinstance(file, UploadFile) else None
+    try:
+        fields = await request.json()
+    except ValueError as error:
+        raise FormError("body", f"is no JSON and no form: {error}") from error
+    if not isinstance(fields, dict):
+        raise FormError("body", 'has to be a JSON object, such as {"text": "Hello"}')
+    return fields, None
+
+
+async def keep_file(file: UploadFile, data: Path, most_bytes: int) -> Attachment:
+    """Keep an upload under a name of ours; a model reads of it what is text."""
+    content = await file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise FormError("file", f"is larger than {most_bytes} bytes")
+    name = Path(file.filename or "file").name[:200]
+    path = f"uploads/{new_id()}"
+    await run_in_threadpool(_write, data / path, content)
+    media_type = file.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Attachment(name, media_type, len(content), path, _readable(content))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+def _readable(content: bytes) -> str:
+    """The beginning of a text file; nothing of any other."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text else text[:MOST_TEXT_OF_A_FILE]
+
+
+def new_id() -> str:
+    """Unique, and sorted by time."""
+    return f"{time.time_ns() // 1_000_000:012x}{token_hex(10)}"
+
+
+def answer_json(ended: Ended) -> dict[str, Any]:
+    return {
+        "turn": ended.turn,
+        "agent": ended.agent,
+        "room": ended.room,
+        "outcome": ended.outcome,
+        "text": "\n\n".join(ended.texts),
+        "messages": [{"text": text} for text in ended.texts],
+        "actions": [{"name": result.call.name, "status": result.status} for result in ended.results],
+        "model": ended.model,
+    }

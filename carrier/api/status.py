@@ -1,0 +1,77 @@
+"""How a host stands, in one value: for the API, the banner and `carrier-host status`."""
+
+from dataclasses import dataclass
+
+from carrier import __version__
+from carrier.host import Host, LivingAgent
+from carrier.interfaces import MemoryState
+from carrier.runtime.supervisor import LivingClient
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    name: str
+    display_name: str
+    description: str
+    model: str
+    why: str
+    """Why it uses this model."""
+    revision: str
+    waiting: int
+    """Messages that wait for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatus:
+    name: str
+    type: str
+    agent: str
+    state: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    name: str
+    version: str
+    agents: tuple[AgentStatus, ...]
+    clients: tuple[ClientStatus, ...]
+    parked: dict[str, str]
+    """Clients that wait for a secret, and which."""
+    broken: dict[str, str]
+    """What could not be made from its newest file, and why."""
+    absent: dict[str, int]
+    """Agents that are not here, and how many messages wait for them."""
+    problems: tuple[str, ...]
+    """All that is wrong with the files, as the last reading found it."""
+    reloaded_at: float
+    memory: MemoryState
+    stopping: bool
+
+
+def status(host: Host) -> Status:
+    lanes = host.inbox.lanes
+    return Status(
+        name=host.settings.name,
+        version=__version__,
+        agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
+        clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
+        parked=dict(host.catalog.parked),
+        broken={name: broken.reason for name, broken in host.broken.items()},
+        absent={name: lanes.waiting_for(name) for name in lanes.agents() if name not in host.agents},
+        problems=tuple(str(problem) for problem in host.catalog.problems),
+        reloaded_at=host.reloaded_at,
+        memory=host.memories.state(),
+        stopping=host.stopping,
+    )
+
+
+def _agent(living: LivingAgent, waiting: int) -> AgentStatus:
+    agent, choice = living.agent, living.models["large"]
+    name = agent.character.display_name
+    return AgentStatus(agent.name, name, agent.description, choice.use, choice.why, agent.revision, waiting)
+
+
+def _client(living: LivingClient) -> ClientStatus:
+    definition = living.definition
+    return ClientStatus(definition.name, definition.type, definition.agent, living.state, living.problem)

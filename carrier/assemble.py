@@ -1,0 +1,101 @@
+"""The one place where implementations are chosen: turns definitions into living parts."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from carrier import registry
+from carrier.analytics import EventLog, Stats, stats
+from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Turn
+from carrier.memory.embeddings import MiniLM
+from carrier.memory.memories import LanceMemories
+from carrier.models.choosing import choose
+from carrier.models.opening import open_model
+from carrier.runtime.runtime import AgentRuntime, Parts
+from carrier.runtime.turns import Turns
+from carrier.templates import Templates
+from carrier.types import ActionDefinition, Agent, Choice, ClientDefinition, Line, ModelProfile, PartUse
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What parts are made with: the few things of the host that they are handed."""
+
+    turns: Turns
+    alone: Callable[[], AbstractAsyncContextManager[None]]
+    secrets: Callable[[], Collection[str]]
+    environment: Callable[[], Mapping[str, str]]
+    port: int
+
+    @property
+    def given(self) -> Given:
+        return Given(self._recent, self.secrets, lambda: datetime.now(UTC))
+
+    async def _recent(self, turn: Turn, most: int) -> list[Line]:
+        return await self.turns.windows.recent(turn.agent, turn.message, most)
+
+    # --- an agent
+
+    async def runtime(self, agent: Agent) -> tuple[AgentRuntime, Mapping[str, Choice]]:
+        """A living agent, and which models it uses and why; raises what its parts raise when they cannot be made."""
+        models: dict[Literal["large", "small"], tuple[Model, Choice]] = {
+            "large": await self._model(agent.model, agent.name),
+            "small": await self._model(agent.small, agent.name),
+        }
+        # Operators' code is imported here, and may take its time.
+        parts = await asyncio.to_thread(self._parts, agent, {size: model for size, (model, _) in models.items()})
+        runtime = AgentRuntime(agent, parts, self.turns, self.alone)
+        return runtime, {size: choice for size, (_, choice) in models.items()}
+
+    async def _model(self, profile: ModelProfile, agent: str) -> tuple[Model, Choice]:
+        environment = self.environment()
+        choice = await choose(profile, agent, environment, self.port)
+        return open_model(profile, choice, environment), choice
+
+    def _parts(self, agent: Agent, models: Mapping[Literal["large", "small"], Model]) -> Parts:
+        evaluators = {use.name: self._part(registry.EVALUATORS, use) for use in agent.evaluators}
+        return Parts(
+            models=models,
+            providers={use.name: self._part(registry.PROVIDERS, use) for use in agent.context},
+            actions={action.name: self._action(action) for action in agent.actions},
+            gates={name: part for name, part in evaluators.items() if not hasattr(part, "every")},
+            reflections={name: part for name, part in evaluators.items() if hasattr(part, "every")},
+            templates=Templates(agent.sources),
+        )
+
+    def _part(self, kind: Mapping[str, str], use: PartUse) -> Any:
+        make: Any = registry.find(kind, use.name)
+        return make(make.Settings.model_validate(use.settings), self.given)
+
+    def _action(self, definition: ActionDefinition) -> Action:
+        built_in = definition.type == "built-in"
+        make: Any = registry.find(registry.ACTION_TYPES, definition.entrypoint if built_in else definition.type)
+        action: Action = make(definition, self.given)
+        return action
+
+    # --- a client
+
+    def client(self, definition: ClientDefinition) -> Client:
+        make: Any = registry.find(registry.CLIENTS, definition.type)
+        client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
+        return client
+
+
+def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:
+    """Writes events down for good; call it in a thread."""
+    return EventLog(data / "events").append
+
+
+def read_stats(data: Path, agent: str | None, days: int) -> Stats:
+    """What the event log of the last days says."""
+    return stats(data / "events", agent, days)
+
+
+def open_memories(folder: Path, log: MemoryLog, embeddings: str, rebuild: Callable[[], Any]) -> LanceMemories:
+    """The memory system: LanceDB, with the sentence model that comes with the install unless `embeddings` is none."""
+    embedder: Embedder | None = MiniLM() if embeddings == "builtin" else None
+    return LanceMemories(folder, log, embedder, rebuild)

@@ -1,0 +1,102 @@
+"""What is wrong with the files, told so that it can be put right: place, code, sentence, hint."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+CODES = {
+    "CAR001": "a file cannot be read",
+    "CAR002": "a file is not UTF-8 text",
+    "CAR003": "a file is larger than any configuration should be",
+    "CAR004": "a file is not YAML",
+    "CAR005": "a file is empty",
+    "CAR006": "a key stands twice in one map",
+    "CAR007": "an alias, a merge key or a tag that is not followed",
+    "CAR008": "a document is too deep, or grows too large",
+    "CAR009": "a value would lose its end to a comment",
+    "CAR010": "a variable is not set",
+    "CAR011": "an unknown key",
+    "CAR012": "a key is missing",
+    "CAR013": "a value that its key cannot take",
+    "CAR014": "an unknown kind of document, or one in the wrong place",
+    "CAR015": "a `${` that is no variable",
+    "CAR016": "a name that is taken, or is none",
+    "CAR017": "a secret written out in a file",
+    "CAR018": "a file that is not read, though it looks as if it should be",
+    "CAR019": "a line of the variables' file that is no variable",
+    "CAR020": "an unknown character",
+    "CAR021": "an unknown action",
+    "CAR022": "an unknown model",
+    "CAR023": "an unknown evaluator",
+    "CAR024": "an unknown provider",
+    "CAR025": "an unknown agent",
+    "CAR026": "an unknown template",
+    "CAR027": "an unknown script",
+    "CAR028": "an unknown type of client",
+    "CAR029": "a path that leaves the project's folder",
+    "CAR030": "a template that cannot be read",
+    "CAR031": "a variable that a template is not given",
+    "CAR032": "code that an entry point names is not there",
+}
+"""Every code there is: they never change their meaning."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        warning = "warning: " if self.severity == "warning" else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.code} {warning}{self.message}{hint}"
+
+
+def rendering(problems: Iterable[Problem], read: Callable[[str], str]) -> str:
+    """Every problem with the line it is about; `read` gives a file's text, or raises OSError."""
+    return "\n".join(f"{problem}{_excerpt(problem, read)}" for problem in problems)
+
+
+def _excerpt(problem: Problem, read: Callable[[str], str]) -> str:
+    # Other files, `.env` above all, may be secret from their first letter to the last.
+    if not problem.file.endswith((".yaml", ".yml", ".j2", ".py")):
+        return ""
+    try:
+        line = read(problem.file).split("\n")[problem.line - 1]
+    except (OSError, ValueError, IndexError):
+        return ""
+    shown = _without_secrets(line.rstrip())[:200]
+    number = f"{problem.line:>4} | "
+    return f"\n{number}{shown}\n{'| '.rjust(len(number))}{' ' * (problem.column - 1)}^"
+
+
+_SECRET = re.compile(
+    r"""((?:token|secret|password|passphrase|credential|api_?key|access_?key|private_?key)\w*["']?\s*:\s*)"""
+    r"""(?!["']?\$\{)(\S[^,}\]]*)""",
+    re.IGNORECASE,
+)
+
+
+def _without_secrets(line: str) -> str:
+    return _SECRET.sub(lambda found: found[1] + "*" * min(len(found[2]), 10), line)
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """The hint for an unknown name: the one that was meant, or those there are."""
+    there_are = f"there are {', '.join(sorted(known)[:20])}" if known else "there are none yet"
+    return closest(name, known) or there_are
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """The name that was probably meant, as a question; empty if none is near."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,112 @@
+"""The error tree.
+
+CarrierError
+ ├─ ConfigError            files that cannot be run, with every problem in them
+ ├─ AlreadyRunning         another host has this data folder
+ ├─ LedgerError            the ledger cannot take a row: nothing was acknowledged
+ ├─ UnknownAgent           nobody of that name
+ ├─ Overloaded             more unanswered messages than may wait
+ ├─ Conflict               a key that was used for something else
+ ├─ TemplateError          a template that cannot be rendered, with its line
+ ├─ ModelError             a model did not answer; `remedy` says what may help
+ ├─ ActionError            an action's own "this did not work", for the model to read
+ │   └─ InDoubt            it may have taken effect, and nobody can say
+ └─ ClientError            a platform did not take something
+     ├─ Passing            worth another try, after `retry_after` seconds
+     ├─ Refused            for good: this one thing will never be taken
+     ├─ CannotLook         the platform cannot be asked whether something was sent
+     └─ Unauthorized       for good: the client's token is not accepted
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+
+class CarrierError(Exception):
+    """Whatever Carrier itself says went wrong."""
+
+
+class ConfigError(CarrierError):
+    """The files cannot be run; `problems` are all that is wrong with them, ready to print."""
+
+    def __init__(self, problems: Sequence[object]):
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class AlreadyRunning(CarrierError):
+    """Another host holds the data folder's lock."""
+
+    def __init__(self, folder: object, pid: str):
+        self.pid = pid
+        super().__init__(
+            f"{folder}: a host is already running here (pid {pid}); stop it, or choose another `data` folder"
+        )
+
+
+class LedgerError(CarrierError):
+    """The ledger could not commit; whatever was to be acknowledged was not."""
+
+
+class UnknownAgent(CarrierError):
+    """Nobody of that name is here."""
+
+    def __init__(self, name: str, known: Sequence[str]):
+        self.name, self.known = name, tuple(known)
+        super().__init__(f"no agent is called {name!r}; there are {', '.join(known) or 'none yet'}")
+
+
+class Overloaded(CarrierError):
+    """More waits for an agent than it may keep waiting."""
+
+
+class Conflict(CarrierError):
+    """A key that was used before, for something else."""
+
+
+class TemplateError(CarrierError):
+    """A template cannot be rendered."""
+
+    def __init__(self, template: str, line: int, message: str):
+        self.template, self.line = template, line
+        super().__init__(f"{template}:{line}: {message}")
+
+
+class ModelError(CarrierError):
+    """A model did not answer: `retry` it, `fall back` to another, or `stop`."""
+
+    def __init__(self, model: str, message: str, remedy: Literal["retry", "fall back", "stop"] = "retry"):
+        self.model, self.remedy = model, remedy
+        super().__init__(f"{model}: {message}")
+
+
+class ActionError(CarrierError):
+    """Raised by an action to say, in words for the model, why it did not do what was asked."""
+
+
+class InDoubt(ActionError):
+    """Raised for an action that was cut off: it may have taken effect, or still will."""
+
+
+class ClientError(CarrierError):
+    """A platform did not take something."""
+
+
+class Passing(ClientError):
+    """A failure that passes: try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0):
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Refused(ClientError):
+    """The platform will never take this."""
+
+
+class CannotLook(ClientError):
+    """The platform cannot be asked whether something was sent."""
+
+
+class Unauthorized(ClientError):
+    """The platform does not accept the client's credentials."""

@@ -1,0 +1,217 @@
+"""What a part must look like: the protocols, and `Turn`, the one argument that user-written code receives."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from carrier.types import (
+    ActionResult,
+    Agent,
+    Completion,
+    Line,
+    Memory,
+    Message,
+    Outgoing,
+    Recalled,
+    Request,
+    Response,
+    Scope,
+)
+
+T = TypeVar("T")
+
+# --- a turn, as user-written code sees it ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a turn may still use."""
+
+    seconds: float
+    steps: int
+
+
+class AskModel(Protocol):
+    def __call__(
+        self, system: str, text: str, *, purpose: str, model: Literal["large", "small"] = "small"
+    ) -> Awaitable[str]:
+        """Ask a model one thing; journaled, so that an answer is never paid for twice."""
+
+
+class Once(Protocol):
+    def __call__(self, name: str, work: Callable[[], Awaitable[T]], form: type[T] = ...) -> Awaitable[T]:
+        """Give back what the journal holds under this name, else do the work and write its result down.
+
+        A result is kept as JSON and comes back as `form`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One pass through the loop: data, and five functions. Nothing else of the host can be reached from it."""
+
+    message: Message
+    agent: Agent
+    state: Mapping[str, object]
+    """What each provider said, by the provider's name."""
+    results: tuple[ActionResult, ...]
+    left: Left
+    say: Callable[[str], Awaitable[None]]
+    """Say something now, beside the answer; it passes the gates and is sent once."""
+    ask_model: AskModel
+    recall: Callable[[str], Awaitable[list[Recalled]]]
+    remember: Callable[[str], Awaitable[None]]
+    """Keep a fact about who spoke."""
+    once: Once
+
+
+# --- the parts ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a part is handed when it is made, as `Part(settings, given)`: the few things of the host it may use."""
+
+    recent: Callable[[Turn, int], Awaitable[list[Line]]]
+    """The last lines of the turn's room before its message, oldest first."""
+    secrets: Callable[[], Collection[str]]
+    """The values no text may carry out."""
+    now: Callable[[], datetime]
+
+
+Deliver = Callable[[Message], Awaitable[None]]
+"""Take a message in: when it returns, the message is on disk and may be acknowledged."""
+
+
+class Client(Protocol):
+    """A door to a platform. It translates at its border and nothing else.
+
+    It is sent what leaves, in order within a room, and one at a time.
+    """
+
+    async def run(self, deliver: Deliver) -> None:
+        """Live until cancelled. Returning ends the client; an error is retried with growing pauses,
+        `Unauthorized` never."""
+
+    async def send(self, outgoing: Outgoing) -> str:
+        """Put it on the platform and return the platform's id for it; raises `Passing` or `Refused`."""
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """Look whether an earlier attempt was taken: its platform id or None; raises `CannotLook`."""
+
+
+class Action(Protocol):
+    """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+    repeat: Literal["never", "keyed", "safe"]
+
+    async def __call__(self, turn: Turn, **arguments: Any) -> object:
+        """Do it. What comes back is shown to the model (text, or anything JSON can say);
+        `ActionError` tells it why not."""
+
+
+class Provider(Protocol):
+    """Part of the state: what it returns stands in the templates under the provider's name."""
+
+    async def __call__(self, turn: Turn) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A gate's judgement: pass the text on, as it is or changed; or hold it, with the reason."""
+
+    text: str
+    held: str = ""
+
+
+class Gate(Protocol):
+    """An evaluator that stands before everything that leaves. One that raises holds the text."""
+
+    async def __call__(self, turn: Turn, text: str) -> Verdict: ...
+
+    def preview(self, growing: str) -> str | None:
+        """Of a text that still grows, the beginning that may be shown already; None: only the whole can be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a reflection looks back on: the lines of a room since it last did, oldest first."""
+
+    agent: Agent
+    room: str
+    lines: tuple[Message, ...]
+    response: Response | None = None
+
+
+class Reflection(Protocol):
+    """An evaluator that runs after the answer, off its path; what it returns is remembered."""
+
+    every: int
+    """It is due when so many messages have come into a room since it last ran."""
+
+    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory]: ...
+
+
+class Model(Protocol):
+    """A language model. Errors are `ModelError`, with what may help."""
+
+    name: str
+    """As the operator would write it: `scripted/tifa`, `openai/gpt-5`."""
+
+    async def complete(self, request: Request) -> Completion: ...
+
+    def stream(self, request: Request) -> AsyncIterator[str | Completion]:
+        """The text piece by piece, then the whole completion as the last item."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of `size` floats of length 1."""
+
+    space: str
+    """Names the model and its file: vectors of different spaces are never compared."""
+    size: int
+
+    async def embed(self, texts: Sequence[str]) -> list[Sequence[float]]: ...
+
+
+class MemoryLog(Protocol):
+    """The ledger's queue of what memory must take in, handed to the memory system."""
+
+    async def waiting(self, limit: int, after: int = 0) -> list[tuple[int, Memory]]:
+        """What is not yet durable in the memory store, oldest first, as (position, memory), from a position on."""
+
+    async def remembered(self, ids: Collection[str]) -> None:
+        """These are on the memory store's disk: forget that they wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """How the memory system stands; `problem` is empty while all is well."""
+
+    ready: bool
+    stored: int
+    waiting: int
+    without_vector: int
+    embeddings: str
+    problem: str = ""
+
+
+class Memories(Protocol):
+    """The memory system: what can be recalled. It derives from the ledger and may be rebuilt from it."""
+
+    def open(self) -> None:
+        """Begin to load the store, beside what else goes on; until then recall knows only what was put."""
+
+    def put(self, memories: Sequence[Memory]) -> None:
+        """Take in what the ledger's log already holds; it can be recalled at once, and is stored soon."""
+
+    async def recall(
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+    ) -> list[Recalled]:
+        """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone."""
+
+    def state(self) -> MemoryState: ...

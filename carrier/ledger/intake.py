@@ -1,0 +1,106 @@
+"""The transaction that takes a message in, and those that say who met whom: what is committed here is never lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
+
+from carrier.errors import Conflict
+from carrier.ledger.engine import Clock
+from carrier.ledger.forms import dump
+from carrier.ledger.memory_log import log_memory
+from carrier.ledger.tables import entities, inbox, messages, participants, rooms
+from carrier.types import Attachment, Memory, Message
+
+Place = Literal["waiting", "heard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of a message: who has it waiting, what there is to remember; a message seen before has neither."""
+
+    message: Message
+    new: bool
+    waiting: tuple[str, ...] = ()
+    memories: tuple[Memory, ...] = ()
+
+
+_known = select(messages.c.text, messages.c.at, messages.c.addressee).where(messages.c.id == bindparam("id"))
+_add = insert(messages)
+_file = insert(inbox)
+
+
+def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
+    """Store a message for the agents that answer or only hear it.
+
+    The same message again changes nothing; another one under its id raises Conflict.
+    """
+    if known := connection.execute(_known, {"id": message.id}).one_or_none():
+        if (known.text, known.addressee) != (message.text, message.to):
+            raise Conflict(f"{message.platform_id!r} was used for another message")
+        return Intake(replace(message, at=known.at), new=False)
+    message = replace(message, at=clock.tick())
+    connection.execute(_add, _row(message))
+    for agent, place in agents.items():
+        row = {"agent": agent, "message": message.id, "room": message.room, "state": place, "at": message.at}
+        connection.execute(_file, row)
+    memories = tuple(memory_of(message, agent) for agent in agents if message.text)
+    for memory in memories:
+        log_memory(connection, clock, memory)
+    return Intake(message, True, tuple(agent for agent, place in agents.items() if place == "waiting"), memories)
+
+
+def memory_of(message: Message, agent: str) -> Memory:
+    """What one agent keeps of a message."""
+    return Memory(
+        id=f"{message.id}@{agent}",
+        agent=agent,
+        room=message.room,
+        entity=message.sender,
+        kind="message",
+        text=message.text,
+        at=message.at,
+        name=message.sender_name,
+    )
+
+
+def _row(message: Message) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "client": message.client,
+        "platform_id": message.platform_id,
+        "room": message.room,
+        "sender": message.sender,
+        "sender_name": message.sender_name,
+        "kind": message.kind,
+        "text": message.text,
+        "attachments": dump(tuple[Attachment, ...], message.attachments) if message.attachments else "[]",
+        "addressed": message.addressed,
+        "addressee": message.to,
+        "reply_to": message.reply_to,
+        "created_at": message.created_at or message.at,
+        "at": message.at,
+    }
+
+
+def connect(connection: Connection, clock: Clock, message: Message) -> None:
+    """Room, entity and participant exist, and the entity has the name it goes by now."""
+    _once(connection, rooms, {"id": message.room}, {"client": message.client}, clock)
+    _once(connection, entities, {"id": message.sender}, {"name": message.sender_name}, clock)
+    _once(connection, participants, {"room": message.room, "entity": message.sender}, {}, clock)
+    if message.sender_name:
+        named = update(entities).where(entities.c.id == message.sender, entities.c.name != message.sender_name)
+        connection.execute(named.values(name=message.sender_name))
+
+
+def _once(connection: Connection, table: Table, key: dict[str, str], rest: dict[str, str], clock: Clock) -> None:
+    there = select(table.c.since).where(*(table.c[name] == value for name, value in key.items()))
+    if connection.execute(there).first() is None:
+        connection.execute(insert(table), {**key, **rest, "since": clock.tick()})
+
+
+def unanswered(connection: Connection) -> list[tuple[str, str, str]]:
+    """What waits for a turn or was cut off in one, as (agent, room, message id), in the order it came."""
+    query = select(inbox.c.agent, inbox.c.room, inbox.c.message).where(inbox.c.state.in_(["waiting", "taken"]))
+    return [(row.agent, row.room, row.message) for row in connection.execute(query.order_by(inbox.c.at))]

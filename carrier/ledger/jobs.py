@@ -1,0 +1,120 @@
+"""Work that may come later, as rows: what a reflection is due on, and how often a job was tried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, select, update
+
+from carrier.ledger.engine import Clock
+from carrier.ledger.forms import to_message
+from carrier.ledger.memory_log import remember
+from carrier.ledger.tables import cursors, inbox, jobs, messages
+from carrier.types import Memory, Message
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectionDue:
+    """An evaluator that looks back on a room once `every` messages have come since it last did."""
+
+    evaluator: str
+    every: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: str
+    kind: str
+    agent: str
+    evaluator: str
+    room: str
+    attempts: int
+
+
+_cursor = select(cursors.c.position).where(cursors.c.owner == bindparam("owner"), cursors.c.room == bindparam("room"))
+_heard_since = (
+    select(inbox.c.message)
+    .join(messages, messages.c.id == inbox.c.message)
+    .where(
+        messages.c.room == bindparam("room"), messages.c.at > bindparam("since"), inbox.c.agent == bindparam("agent")
+    )
+    .limit(bindparam("most"))
+)
+_count_heard = select(func.count()).select_from(_heard_since.subquery())
+_job = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
+
+
+def plan_reflections(
+    connection: Connection, clock: Clock, agent: str, room: str, reflections: Sequence[ReflectionDue]
+) -> bool:
+    """Queue each reflection that has come due in a room, once; returns whether there was one."""
+    queued = False
+    for reflection in reflections:
+        since = _since(connection, agent, reflection.evaluator, room)
+        where = {"room": room, "since": since, "agent": agent, "most": reflection.every}
+        if connection.execute(_count_heard, where).scalar_one() < reflection.every:
+            continue
+        job = f"{agent}/{reflection.evaluator}/{room}/{since}"
+        if connection.execute(_job, {"id": job}).first() is None:
+            row = {"id": job, "kind": "reflection", "agent": agent, "due_at": clock.tick()}
+            connection.execute(insert(jobs), {**row, "payload": f"{reflection.evaluator} {room}"})
+            queued = True
+    return queued
+
+
+def _since(connection: Connection, agent: str, evaluator: str, room: str) -> int:
+    return int(connection.execute(_cursor, {"owner": f"{agent}/{evaluator}", "room": room}).scalar() or 0)
+
+
+def due(connection: Connection, now: int, most: int) -> list[Job]:
+    rows = connection.execute(select(jobs).where(jobs.c.due_at <= now).order_by(jobs.c.due_at).limit(most))
+    return [_to_job(row) for row in rows]
+
+
+def _to_job(row: Row[Any]) -> Job:
+    evaluator, _, room = row.payload.partition(" ")
+    return Job(row.id, row.kind, row.agent, evaluator, room, row.attempts)
+
+
+def lines_since(connection: Connection, job: Job, most: int = 200) -> list[Message]:
+    """What an agent heard in the job's room since its evaluator last looked, oldest first; not its own words."""
+    since = _since(connection, job.agent, job.evaluator, job.room)
+    query = (
+        select(messages)
+        .join(inbox, inbox.c.message == messages.c.id)
+        .where(messages.c.room == job.room, messages.c.at > since, inbox.c.agent == job.agent)
+        .order_by(messages.c.at)
+        .limit(most)
+    )
+    return [to_message(row) for row in connection.execute(query)]
+
+
+def reflected(connection: Connection, clock: Clock, job: Job, through: int, memories: Sequence[Memory]) -> list[Memory]:
+    """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet."""
+    new = remember(connection, clock, memories)
+    move_cursor(connection, f"{job.agent}/{job.evaluator}", job.room, str(through))
+    connection.execute(delete(jobs).where(jobs.c.id == job.id))
+    return new
+
+
+def move_cursor(connection: Connection, owner: str, room: str, position: str) -> None:
+    moved = update(cursors).where(cursors.c.owner == owner, cursors.c.room == room).values(position=position)
+    if not connection.execute(moved).rowcount:
+        connection.execute(insert(cursors), {"owner": owner, "room": room, "position": position})
+
+
+def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
+    """Note a failed attempt; False when it was the last one and the job is gone."""
+    if job.attempts + 1 >= ATTEMPTS:
+        connection.execute(delete(jobs).where(jobs.c.id == job.id))
+        return False
+    again = {"attempts": literal(job.attempts + 1), "error": error, "due_at": again_at}
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**again))
+    return True
+
+
+def next_due(connection: Connection) -> int | None:
+    at: int | None = connection.execute(select(func.min(jobs.c.due_at))).scalar()
+    return at

@@ -1,0 +1,61 @@
+"""What is to be sent, and how far each row has got: waiting, sending, sent, failed, or in doubt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from carrier.ledger.tables import messages, outbox
+from carrier.types import Outgoing
+
+_waiting = (
+    select(outbox)
+    .where(outbox.c.client == bindparam("of_client"), outbox.c.state.in_(["waiting", "sending"]))
+    .order_by(outbox.c.at)
+    .limit(bindparam("most"))
+)
+_set = update(outbox).where(outbox.c.key == bindparam("of_key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A row to deliver; one that is `sending` was cut off there, and may be out already."""
+
+    outgoing: Outgoing
+    sending: bool
+    attempts: int
+    at: int
+
+
+def waiting(connection: Connection, client: str, most: int = 200) -> list[Unsent]:
+    """What a client has to send, in order."""
+    rows = connection.execute(_waiting, {"of_client": client, "most": most})
+    return [Unsent(_to_outgoing(row), row.state == "sending", row.attempts, row.at) for row in rows]
+
+
+def _to_outgoing(row: Row[Any]) -> Outgoing:
+    return Outgoing(
+        key=row.key, client=row.client, room=row.room, text=row.text, agent=row.agent, reply_to=row.reply_to
+    )
+
+
+def sending(connection: Connection, key: str, attempts: int, now: int) -> None:
+    """Before the call to the platform: from here on it may have taken effect."""
+    connection.execute(_set, {"of_key": key, "state": "sending", "attempts": attempts, "tried_at": now})
+
+
+def sent(connection: Connection, key: str, platform_id: str) -> None:
+    connection.execute(_set, {"of_key": key, "state": "sent", "platform_id": platform_id, "error": ""})
+
+
+def put_back(connection: Connection, key: str, error: str) -> None:
+    """A passing failure that certainly took no effect: it waits for another try."""
+    connection.execute(_set, {"of_key": key, "state": "waiting", "error": error})
+
+
+def give_up(connection: Connection, key: str, state: str, error: str) -> None:
+    """`failed`: the words never reached the room, and leave the prompt; `in doubt`: nobody can say."""
+    connection.execute(_set, {"of_key": key, "state": state, "error": error})
+    if state == "failed":
+        said = select(outbox.c.message).where(outbox.c.key == key).scalar_subquery()
+        connection.execute(update(messages).where(messages.c.id == said).values(delivered=False))

@@ -1,0 +1,240 @@
+"""The tables of the operational record; `migrations/` brings older files to this form.
+
+Keys are ids that say their cause, never row numbers; times are the ledger's clock in microseconds.
+Structured values are JSON text, made and read by the modules beside this one.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
+
+VERSION = "0001"
+"""The newest migration: what a ledger of this form is stamped with."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- who has met whom, where ------------------------------------------------------------------------------
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("client", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("entity", String, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+
+# --- what was said ----------------------------------------------------------------------------------------
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("client", String, nullable=False),
+    Column("platform_id", String, nullable=False),
+    Column("room", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("sender_name", String, nullable=False),
+    Column("agent", String, nullable=False, server_default=""),  # who said it; empty: somebody outside
+    Column("turn", String, nullable=False, server_default=""),  # the turn that said it
+    Column("kind", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attachments", Text, nullable=False, server_default="[]"),
+    Column("addressed", Boolean, nullable=False),
+    Column("addressee", String, nullable=False, server_default=""),
+    Column("reply_to", String, nullable=False, server_default=""),
+    Column("delivered", Boolean, nullable=False, server_default=text("1")),
+    Column("created_at", BigInteger, nullable=False),
+    # The place in the room's order: an answer stands at the message it answers, after it by its id.
+    Column("at", BigInteger, nullable=False),
+    Index(None, "room", "at", "id"),
+    Index(None, "turn"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("agent", String, primary_key=True),
+    Column("message", String, primary_key=True),
+    Column("room", String, nullable=False),
+    Column("state", String, nullable=False),  # waiting | taken | done | heard
+    Column("at", BigInteger, nullable=False),
+    Index(None, "state", "at"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("owner", String, primary_key=True),  # a client, or an agent's reflection
+    Column("room", String, primary_key=True),
+    Column("position", String, nullable=False),
+)
+
+# --- turns ------------------------------------------------------------------------------------------------
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("room", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("state", String, nullable=False),  # open | closed
+    Column("outcome", String, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False),  # since its journal last grew
+    Column("progress", Integer, nullable=False),  # lines in its journal at the last take
+    Column("revision", String, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger, nullable=False, server_default=text("0")),
+    Index(None, "state"),
+    Index(None, "closed_at"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("turn", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("kind", String, nullable=False),  # value | model | action
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("value", Text, nullable=False, server_default=""),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("turn", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("model", String, nullable=False, server_default=""),
+    Column("state", String, nullable=False),  # reserved | settled
+    Column("tokens_in", Integer, nullable=False, server_default=text("0")),
+    Column("tokens_out", Integer, nullable=False, server_default=text("0")),
+    Column("cost", Float, nullable=False, server_default=text("0")),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "agent", "at"),
+)
+
+# --- what leaves, what comes later --------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("client", String, nullable=False),
+    Column("room", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("message", String, nullable=False),  # the answer's id in `messages`
+    Column("text", Text, nullable=False),
+    Column("reply_to", String, nullable=False),
+    Column("state", String, nullable=False),  # waiting | sending | sent | failed | in doubt
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("platform_id", String, nullable=False, server_default=""),
+    Column("error", String, nullable=False, server_default=""),
+    Column("position", Integer, nullable=False),  # within what one turn sends
+    Column("at", BigInteger, nullable=False),
+    Column("tried_at", BigInteger, nullable=False, server_default=text("0")),
+    Index(None, "client", "state", "at"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", BigInteger, nullable=False),
+    Column("error", String, nullable=False, server_default=""),
+    Index(None, "due_at"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "at"),
+)
+
+memory_log = Table(
+    "memory_log",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "position"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("id", String, primary_key=True),  # a memory or message that was forgotten, and may not come back
+    Column("at", BigInteger, nullable=False),
+)
+
+# --- what waits for a human, a time or a platform ------------------------------------------------------------
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("turn", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("room", String, nullable=False),
+    Column("call", Text, nullable=False),
+    Column("digest", String, nullable=False),  # of agent, action definition and arguments: what may run
+    Column("state", String, nullable=False),  # pending | approved | edited | refused | expired | used
+    Column("decided_by", String, nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "state", "expires_at"),
+)
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("id", String, primary_key=True),  # schedule@slot
+    Column("schedule", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("state", String, nullable=False),  # due | done | missed | skipped | waiting for approval | failed
+    Column("due_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "schedule", "due_at"),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("client", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("slot", String, nullable=False, server_default=""),
+    Column("state", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "state"),
+)

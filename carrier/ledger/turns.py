@@ -1,0 +1,237 @@
+"""The transactions of a turn: take it, journal its steps, close it; what it says leaves in the one that ends it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from carrier.ledger.engine import Clock
+from carrier.ledger.forms import load, to_message
+from carrier.ledger.jobs import ReflectionDue, plan_reflections
+from carrier.ledger.memory_log import log_memory
+from carrier.ledger.tables import events, inbox, journal, messages, outbox, spending, turns
+from carrier.types import ActionResult, Ended, Memory, Message, Outcome, Outgoing, Usage
+
+StepKind = Literal["value", "model", "action"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a turn's journal: a step that began, and its result once it ended."""
+
+    name: str
+    kind: StepKind
+    ended: bool
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn in hand: what it answers, what its journal holds, and how often it was begun without getting further."""
+
+    id: str
+    message: Message
+    journal: Mapping[str, Entry]
+    attempts: int
+    said: tuple[str, ...] = ()
+    """What it said already, before a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Something an agent says: its row in the room, what it remembers of it, and what is to be sent."""
+
+    id: str
+    text: str
+    memory: Memory
+    outgoing: tuple[Outgoing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a turn, all of it at once."""
+
+    outcome: Outcome
+    speech: Speech | None
+    event: str
+    reflections: Sequence[ReflectionDue] = ()
+
+
+def turn_id(agent: str, message_id: str) -> str:
+    return f"{message_id}@{agent}"
+
+
+# --- take -----------------------------------------------------------------------------------------------
+
+_inbox_state = select(inbox.c.state).where(inbox.c.agent == bindparam("agent"), inbox.c.message == bindparam("message"))
+_message = select(messages).where(messages.c.id == bindparam("message"))
+_turn = select(turns.c.attempts, turns.c.progress).where(turns.c.id == bindparam("turn"))
+_entries = select(journal).where(journal.c.turn == bindparam("turn"))
+_texts = select(messages.c.text).where(messages.c.turn == bindparam("turn")).order_by(messages.c.id)
+_open = insert(turns)
+_reopen = update(turns).where(turns.c.id == bindparam("turn"))
+_set_inbox = update(inbox).where(inbox.c.agent == bindparam("for_agent"), inbox.c.message == bindparam("for_message"))
+
+
+def take(connection: Connection, clock: Clock, agent: str, message_id: str, revision: str) -> Taken | None:
+    """Begin a turn or go on with one; None when it is already closed.
+
+    Attempts count only while the journal does not grow: a turn that gets further each time is not to blame.
+    """
+    key = {"agent": agent, "message": message_id}
+    if connection.execute(_inbox_state, key).scalar() not in ("waiting", "taken"):
+        return None
+    message = to_message(connection.execute(_message, {"message": message_id}).one())
+    turn = turn_id(agent, message_id)
+    begun = connection.execute(_turn, {"turn": turn}).one_or_none()
+    entries = journal_of(connection, turn) if begun else {}
+    said = _said_in(connection, turn) if entries else ()
+    if begun is None:
+        attempts = 1
+        row = {"id": turn, **key, "room": message.room, "state": "open", "attempts": 1, "progress": 0}
+        connection.execute(_open, {**row, "revision": revision, "taken_at": clock.tick()})
+    else:
+        attempts = 1 if len(entries) > begun.progress else begun.attempts + 1
+        again = {"attempts": attempts, "progress": len(entries), "revision": revision}
+        connection.execute(_reopen, {"turn": turn, **again})
+    _move(connection, agent, message_id, "taken")
+    return Taken(turn, message, entries, attempts, said)
+
+
+def journal_of(connection: Connection, turn: str) -> dict[str, Entry]:
+    """What a turn or a job has written down so far, by name."""
+    rows = connection.execute(_entries, {"turn": turn})
+    return {row.name: Entry(row.name, row.kind, bool(row.ended_at), row.value) for row in rows}
+
+
+def _said_in(connection: Connection, turn: str) -> tuple[str, ...]:
+    return tuple(connection.execute(_texts, {"turn": turn}).scalars())
+
+
+def _move(connection: Connection, agent: str, message_id: str, state: str) -> None:
+    connection.execute(_set_inbox, {"for_agent": agent, "for_message": message_id, "state": state})
+
+
+def let_go(connection: Connection, turn: str) -> None:
+    """A clean stop is not the turn's fault: this attempt does not count."""
+    connection.execute(_reopen.values(attempts=turns.c.attempts - 1), {"turn": turn})
+
+
+# --- step -----------------------------------------------------------------------------------------------
+
+_start = insert(journal)
+_end = update(journal).where(journal.c.turn == bindparam("of_turn"), journal.c.name == bindparam("of_name"))
+_reserve = insert(spending)
+_settle = update(spending).where(spending.c.turn == bindparam("of_turn"), spending.c.step == bindparam("of_name"))
+
+
+def start(connection: Connection, clock: Clock, turn: str, agent: str, name: str, kind: StepKind) -> None:
+    """Write down that a step begins; a model's also reserves what it may spend."""
+    at = clock.tick()
+    connection.execute(_start, {"turn": turn, "name": name, "kind": kind, "started_at": at})
+    if kind == "model":
+        connection.execute(_reserve, {"turn": turn, "step": name, "agent": agent, "state": "reserved", "at": at})
+
+
+def end(
+    connection: Connection, clock: Clock, turn: str, name: str, value: str, spent: tuple[str, Usage] | None = None
+) -> None:
+    """Write down what a step came to, and what a model's took as (model, usage)."""
+    step = {"of_turn": turn, "of_name": name}
+    connection.execute(_end, {**step, "ended_at": clock.tick(), "value": value})
+    if spent:
+        model, usage = spent
+        took = {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost": usage.cost}
+        connection.execute(_settle, {**step, "state": "settled", "model": model, **took})
+
+
+def note(connection: Connection, clock: Clock, turn: str, name: str, value: str, kind: StepKind = "value") -> None:
+    """Write down a result that nothing had to begin for."""
+    at = clock.tick()
+    row = {"turn": turn, "name": name, "kind": kind, "started_at": at, "ended_at": at, "value": value}
+    connection.execute(_start, row)
+
+
+# --- say and close ----------------------------------------------------------------------------------------
+
+_speak = insert(messages)
+_send = insert(outbox)
+_close = update(turns).where(turns.c.id == bindparam("turn"))
+_report = insert(events)
+
+
+def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) -> None:
+    """Put words into the room: stored where they answer, remembered, and queued to be sent."""
+    answered, memory = taken.message, speech.memory
+    row = {
+        "id": speech.id,
+        "client": answered.client,
+        "platform_id": "",
+        "room": answered.room,
+        "sender": memory.entity,
+        "sender_name": memory.name,
+        "agent": memory.agent,
+        "turn": taken.id,
+        "kind": answered.kind,
+        "text": speech.text,
+        "addressed": False,
+        "reply_to": answered.platform_id,
+        "created_at": clock.tick(),
+        "at": answered.at,
+    }
+    connection.execute(_speak, row)
+    log_memory(connection, clock, memory)
+    for position, outgoing in enumerate(speech.outgoing):
+        connection.execute(_send, _outbox_row(outgoing, speech.id, position, clock.tick()))
+
+
+def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> dict[str, Any]:
+    return {
+        "key": outgoing.key,
+        "client": outgoing.client,
+        "room": outgoing.room,
+        "agent": outgoing.agent,
+        "message": message_id,
+        "text": outgoing.text,
+        "reply_to": outgoing.reply_to,
+        "state": "waiting",
+        "position": position,
+        "at": at,
+    }
+
+
+def close(connection: Connection, clock: Clock, taken: Taken, agent: str, closing: Closing) -> bool:
+    """End a turn: its answer, what is to be sent, remembered, reflected on and reported, in one transaction.
+
+    Returns whether a reflection has come due by it.
+    """
+    at = clock.tick()
+    connection.execute(_close, {"turn": taken.id, "state": "closed", "outcome": closing.outcome, "closed_at": at})
+    _move(connection, agent, taken.message.id, "done")
+    if closing.speech:
+        speak(connection, clock, taken, closing.speech)
+    connection.execute(_report, {"id": taken.id, "at": at, "body": closing.event})
+    return plan_reflections(connection, clock, agent, taken.message.room, closing.reflections)
+
+
+# --- asking afterwards --------------------------------------------------------------------------------------
+
+_last_model = (
+    select(spending.c.model).where(spending.c.turn == bindparam("turn")).order_by(spending.c.at.desc()).limit(1)
+)
+
+
+def answer(connection: Connection, turn: str) -> Ended | None:
+    """How a turn ended; None while it is under way. Raises LookupError when there is none."""
+    row = connection.execute(select(turns).where(turns.c.id == turn)).one_or_none()
+    if row is None:
+        message, _, agent = turn.rpartition("@")
+        if connection.execute(_inbox_state, {"agent": agent, "message": message}).first():
+            return None
+        raise LookupError(turn)
+    if row.state != "closed":
+        return None
+    results = [load(ActionResult, it.value) for it in journal_of(connection, turn).values() if it.kind == "action"]
+    model = connection.execute(_last_model, {"turn": turn}).scalar() or ""
+    return Ended(turn, row.agent, row.room, row.outcome, _said_in(connection, turn), tuple(results), model)

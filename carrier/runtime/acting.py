@@ -1,0 +1,98 @@
+"""The action manager: runs what a model asked for, once, within its limits, and says what came of it."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from carrier.errors import ActionError, InDoubt
+from carrier.interfaces import Action, Turn
+from carrier.ledger.forms import load
+from carrier.runtime.turns import Ask, OpenTurn
+from carrier.types import SILENCE, ActionCall, ActionResult, Tool
+
+log = logging.getLogger(__name__)
+
+MOST_CHARS = 20_000
+
+Check = Callable[[OpenTurn, str, str], Awaitable[str]]
+"""Passes words through the gates, at a place in the journal; what comes back may be said."""
+
+
+class Acting:
+    """The actions of one agent. Whatever happens in one, the model is told, and the turn goes on."""
+
+    def __init__(self, actions: Mapping[str, Action], ask: Ask, check: Check):
+        self._actions, self._ask, self._check = actions, ask, check
+        self._schemas = {name: Draft202012Validator(dict(action.parameters)) for name, action in actions.items()}
+        self.tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
+
+    async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+        """The result of a call; `name` is its place in the journal. What the journal has ended is not run again."""
+        entry = turn.journal.entries.get(name)
+        if entry and entry.ended:
+            result: ActionResult = load(ActionResult, entry.value)
+        elif entry and self._promises(call.name) == "never":
+            log.error("%s: %s was cut off and may have taken effect; it is not run again", turn.agent.name, call.name)
+            result = ActionResult(call, "in doubt", IN_DOUBT.format(name=call.name))
+            await turn.action_ends(name, result)
+        elif problem := self._problem(call):
+            result = ActionResult(call, "failed", problem)
+            turn.journal.action_refused(name, result)
+        else:
+            result = await self._run_now(turn, name, call, begun=entry is not None)
+        turn.results.append(result)
+        return result
+
+    def _promises(self, name: str) -> str:
+        """What an action says of being repeated; one that is gone meanwhile promises nothing."""
+        return self._actions[name].repeat if name in self._actions else "never"
+
+    def _problem(self, call: ActionCall) -> str:
+        """Why a call cannot be run at all, in words for the model; empty if it can."""
+        if call.name not in self._actions:
+            return f"there is no action {call.name!r}; there are {', '.join(self._actions) or 'none'}"
+        error = best_match(self._schemas[call.name].iter_errors(dict(call.arguments)))
+        if error is None:
+            return ""
+        where = ".".join(str(part) for part in error.absolute_path)
+        return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
+
+    async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
+        said: list[str] = []
+
+        async def say(text: str) -> None:
+            if allowed := await self._check(turn, text, f"{name}/say/{len(said)}"):
+                said.append(allowed)
+
+        if not begun:
+            await turn.journal.action_begins(name)
+        result = await self._result(call, turn.view(name, self._ask, say))
+        await turn.action_ends(name, result, said)
+        return result
+
+    async def _result(self, call: ActionCall, turn: Turn) -> ActionResult:
+        try:
+            value = await self._actions[call.name](turn, **call.arguments)
+        except InDoubt as error:
+            log.error("%s: %s is in doubt: %s", turn.agent.name, call.name, error)
+            return ActionResult(call, "in doubt", str(error))
+        except ActionError as error:
+            return ActionResult(call, "failed", str(error))
+        except Exception as error:
+            log.exception("%s: the action %s failed", turn.agent.name, call.name)
+            return ActionResult(call, "failed", f"{call.name} failed: {type(error).__name__}")
+        if value is SILENCE:
+            return ActionResult(call, "done", "", ends=True)
+        return ActionResult(call, "done", _text(value))
+
+
+IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not call it again; say that it is in doubt."
+
+
+def _text(value: object) -> str:
+    """A result as the model reads it: text as it is, all else as JSON, never longer than the limit."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= MOST_CHARS else text[:MOST_CHARS] + " … (cut off)"

@@ -1,0 +1,66 @@
+"""The evaluation system: gates before anything leaves; reflections afterwards are jobs."""
+
+import logging
+from collections.abc import Mapping
+
+from carrier.interfaces import Gate
+from carrier.runtime.turns import Ask, OpenTurn
+from carrier.runtime.watchers import Piece
+
+log = logging.getLogger(__name__)
+
+
+class Gates:
+    """The gates of one agent, in the order it names them. What a gate cannot judge is held, never sent unchecked."""
+
+    def __init__(self, gates: Mapping[str, Gate], ask: Ask):
+        self._gates, self._ask = gates, ask
+
+    async def judge(self, turn: OpenTurn, text: str, place: str) -> tuple[str, str]:
+        """What may be said of a text, and why it is held if it is."""
+        for name, gate in self._gates.items():
+            try:
+                verdict = await gate(turn.view(f"{place}/{name}", self._ask), text)
+            except Exception:
+                log.exception("%s: the gate %s failed; the text is held", turn.agent.name, name)
+                return "", f"the gate {name} failed"
+            if verdict.held:
+                log.warning("%s: the gate %s holds an answer: %s", turn.agent.name, name, verdict.held)
+                return "", f"{name}: {verdict.held}"
+            text = verdict.text
+        return text, ""
+
+    def preview(self, growing: str) -> str:
+        """The beginning of an unfinished text that every gate would let pass already."""
+        for gate in self._gates.values():
+            shown = gate.preview(growing)
+            if shown is None:
+                return ""
+            growing = shown
+        return growing
+
+
+class Preview:
+    """Shows a growing text to those who read along, as far as the gates allow."""
+
+    def __init__(self, turn: OpenTurn, gates: Gates):
+        self._turn, self._gates = turn, gates
+        self._text = self._shown = ""
+
+    def grow(self, piece: str) -> None:
+        self._text += piece
+        self._show(self._gates.preview(self._text))
+
+    def restart(self) -> None:
+        """The text so far was not the answer: actions follow."""
+        self._text = ""
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        watchers = self._turn.turns.watchers
+        if text.startswith(self._shown):
+            if added := text[len(self._shown) :]:
+                watchers.tell(self._turn.id, Piece(added))
+        else:
+            watchers.tell(self._turn.id, Piece(text, replace=True))
+        self._shown = text

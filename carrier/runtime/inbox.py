@@ -1,0 +1,150 @@
+"""The message manager: takes messages in, once, and hands each room's to its agent, in order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from carrier.errors import Overloaded
+from carrier.interfaces import Memories
+from carrier.ledger import intake
+from carrier.ledger.engine import Ledger
+from carrier.ledger.forms import storable
+from carrier.ledger.turns import turn_id
+from carrier.runtime.lanes import Lanes
+from carrier.types import Lane, Message
+
+log = logging.getLogger(__name__)
+
+MOST_IN_A_LANE = 100
+MOST_FOR_AN_AGENT = 2000
+
+Route = Callable[[Message], Mapping[str, intake.Place]]
+"""Which agents a message concerns, and whether each answers it or only hears it."""
+
+Answer = Callable[[str, str], Awaitable[None]]
+"""Run the turn of an agent (by name) for a message (by id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A message is on disk: its id, the turns that will answer it, and whether it was there before."""
+
+    message_id: str
+    turns: tuple[str, ...]
+    new: bool
+
+
+class Inbox:
+    """What came in and is not answered yet. `take_in` is durable when it returns."""
+
+    def __init__(self, ledger: Ledger, memories: Memories, route: Route, at_once: int, message_chars: int):
+        self._ledger, self._memories, self._route = ledger, memories, route
+        self._message_chars = message_chars
+        self.lanes = Lanes(at_once)
+        self._more = asyncio.Event()
+        self._fewer = asyncio.Event()
+        self._turns: set[asyncio.Task[None]] = set()
+        self._suspects = 0
+        self._one_suspect = asyncio.Lock()
+
+    async def take_in(self, message: Message, refuse_when_full: bool = False) -> Receipt:
+        """Store a message and queue its turns; the same one again is only found.
+
+        What an agent cannot keep waiting it only hears; a door that can say so asks to be refused with Overloaded.
+        """
+        message = self._storable(message)
+        places = {agent: self._place(agent, message, place) for agent, place in self._route(message).items()}
+        if refuse_when_full and places.get(message.to) == "full":
+            raise Overloaded(f"{message.to} has too much to answer; try again later")
+        filed: dict[str, intake.Place] = {a: "heard" if place == "full" else place for a, place in places.items()}
+        # Submitted before the first await: messages keep the order they arrived in.
+        committed = self._ledger.submit(
+            partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed)
+        )
+        taken = await committed
+        self._memories.put(taken.memories)
+        for agent in taken.waiting:
+            self.lanes.put(Lane(agent, message.room), message.id)
+        self._more.set()
+        answering = tuple(turn_id(agent, message.id) for agent, place in filed.items() if place == "waiting")
+        return Receipt(message.id, answering, taken.new)
+
+    def _storable(self, message: Message) -> Message:
+        text = storable(message.text)[: self._message_chars]
+        return replace(message, text=text, sender_name=storable(message.sender_name))
+
+    def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full"]:
+        lane = Lane(agent, message.room)
+        full = self.lanes.length(lane) >= MOST_IN_A_LANE or self.lanes.waiting_for(agent) >= MOST_FOR_AN_AGENT
+        if not full or place == "heard":
+            return place
+        log.warning("%s: too much waits in %s; a message there is heard, not answered", agent, message.room)
+        return "full"
+
+    async def resume(self) -> int:
+        """Queue what an earlier life of this host left unanswered; returns how many messages."""
+        left = await self._ledger.read(intake.unanswered)
+        for agent, room, message_id in left:
+            self.lanes.put(Lane(agent, room), message_id)
+        self._more.set()
+        return len(left)
+
+    def changed(self) -> None:
+        """An agent has come or gone: look again at what can be answered."""
+        self._more.set()
+
+    async def run(self, answer: Answer) -> None:
+        """Answer what waits, until cancelled; turns under way are cancelled too."""
+        try:
+            while True:
+                await self._more.wait()
+                self._more.clear()
+                while ready := self.lanes.next():
+                    self._start(answer, *ready)
+        finally:
+            for turn in self._turns:
+                turn.cancel()
+            await asyncio.gather(*self._turns, return_exceptions=True)
+
+    def _start(self, answer: Answer, lane: Lane, message_id: str) -> None:
+        turn = asyncio.create_task(
+            self._answer(answer, lane, message_id), name=f"turn {turn_id(lane.agent, message_id)}"
+        )
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+
+    async def _answer(self, answer: Answer, lane: Lane, message_id: str) -> None:
+        try:
+            await answer(lane.agent, message_id)
+        except Exception:
+            # The turn is not closed: its row waits on disk, and the next start takes it up.
+            log.exception("%s: the turn for %s could not be closed", lane.agent, message_id)
+        finally:
+            self.lanes.done(lane)
+            self._more.set()
+            self._fewer.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """For a turn under suspicion of killing the process: nothing else runs meanwhile, and no other suspect."""
+        self.lanes.hold()
+        self._suspects += 1
+        try:
+            async with self._one_suspect:
+                while self.lanes.running > self._suspects:
+                    self._fewer.clear()
+                    await self._fewer.wait()
+                yield
+        finally:
+            self._suspects -= 1
+            self.lanes.release()
+            self._more.set()
+
+    async def idle(self) -> None:
+        """Wait until no turn runs."""
+        while self._turns:
+            await asyncio.wait(set(self._turns))

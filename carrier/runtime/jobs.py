@@ -1,0 +1,108 @@
+"""Work that may come later: reflections, which look back on a room and keep what they find."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Literal, Protocol
+
+from carrier.interfaces import Exchange, Memories, Reflection
+from carrier.ledger import jobs as rows
+from carrier.ledger.engine import Ledger
+from carrier.ledger.turns import journal_of
+from carrier.runtime.journal import Journal
+from carrier.runtime.turns import Ask
+from carrier.types import Agent
+
+log = logging.getLogger(__name__)
+
+SECONDS = 120.0
+PAUSE = 60 * 1_000_000
+AT_ONCE = 20
+
+
+class Thinker(Protocol):
+    """What a job needs of a living agent."""
+
+    @property
+    def agent(self) -> Agent: ...
+
+    @property
+    def ask(self) -> Ask: ...
+
+    def reflection(self, name: str) -> Reflection | None: ...
+
+
+@dataclass(eq=False)
+class Jobs:
+    """Runs what is due, one after the other; each is tried three times."""
+
+    ledger: Ledger
+    memories: Memories
+    thinker: Callable[[str], Thinker | None]
+    """The living agent of a name."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        while True:
+            self.wake.clear()
+            due = await self.ledger.read(partial(rows.due, now=self.ledger.clock.tick(), most=AT_ONCE))
+            for job in due:
+                await self._run(job)
+            if not due:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until there is more, or something comes due."""
+        at = await self.ledger.read(rows.next_due)
+        seconds = None if at is None else max(0.0, (at - self.ledger.clock.tick()) / 1_000_000)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _run(self, job: rows.Job) -> None:
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self._reflect(job)
+        except Exception as error:
+            again_at = self.ledger.clock.tick() + PAUSE * (job.attempts + 1)
+            failed = partial(rows.failed, job=job, error=str(error), again_at=again_at)
+            again = await self.ledger.write(failed)
+            log.warning(
+                "%s: the reflection %s on %s failed%s: %s",
+                job.agent, job.evaluator, job.room, ", and is tried again" if again else " for good", error,
+            )  # fmt: skip
+
+    async def _reflect(self, job: rows.Job) -> None:
+        """Ask the evaluator, and keep what it found with the place it got to, at once."""
+        thinker = self.thinker(job.agent)
+        reflection = thinker.reflection(job.evaluator) if thinker else None
+        lines = await self.ledger.read(partial(rows.lines_since, job=job)) if reflection else []
+        found = []
+        if thinker and reflection and lines:
+            journal = Journal(self.ledger, job.id, job.agent, await self.ledger.read(partial(journal_of, turn=job.id)))
+            exchange = Exchange(thinker.agent, job.room, tuple(lines))
+            found = list(await reflection(exchange, Asking(journal, thinker.ask)))
+            await journal.committed()
+        through = lines[-1].at if lines else 0
+        done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=through, memories=found)
+        self.memories.put(await self.ledger.write(done))
+
+
+@dataclass(eq=False)
+class Asking:
+    """`interfaces.AskModel` for a job: an answer that its journal holds is not paid for again."""
+
+    journal: Journal
+    ask: Ask
+    number: "count[int]" = field(default_factory=count)
+
+    async def __call__(
+        self, system: str, text: str, *, purpose: str, model: Literal["large", "small"] = "small"
+    ) -> str:
+        name = f"ask/{next(self.number)}"
+        return (await self.journal.paid(name, lambda: self.ask(system, text, purpose, model))).text

@@ -1,0 +1,84 @@
+"""A turn's journal: what was asked, answered and done, so that after a crash it is gone on with, not begun again.
+
+What is written is submitted in order, and awaited only where something follows that cannot be undone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from carrier.ledger import turns as rows
+from carrier.ledger.engine import Ledger
+from carrier.ledger.forms import dump, load
+from carrier.types import ActionResult, Completion
+
+
+@dataclass(eq=False)
+class Journal:
+    """`id` is the turn's, or the job's; `entries` are what earlier attempts left."""
+
+    ledger: Ledger
+    id: str
+    agent: str
+    entries: Mapping[str, rows.Entry] = field(default_factory=dict)
+    completions: list[Completion] = field(default_factory=list)
+    """Every answer that a model gave, for the account of tokens and cost."""
+    _written: list["asyncio.Future[Any]"] = field(default_factory=list)
+
+    async def once(self, name: str, work: Callable[[], Awaitable[Any]], form: Any = object) -> Any:
+        """Give back what stands under this name, else do the work and write its result down."""
+        if (entry := self.entries.get(name)) and entry.ended:
+            return load(form, entry.value)
+        value = await work()
+        self.submit(partial(rows.note, turn=self.id, name=name, value=dump(form, value)))
+        return value
+
+    async def paid(self, name: str, ask: Callable[[], Awaitable[Completion]]) -> Completion:
+        """A model's answer, asked for once: what it may cost is reserved before, what it said is kept after."""
+        entry = self.entries.get(name)
+        if entry and entry.ended:
+            completion: Completion = load(Completion, entry.value)
+        else:
+            if not entry:
+                self.submit(partial(rows.start, turn=self.id, agent=self.agent, name=name, kind="model"))
+            await self.committed()
+            completion = await ask()
+            spent = (completion.model, completion.usage)
+            self.submit(partial(rows.end, turn=self.id, name=name, value=dump(Completion, completion), spent=spent))
+        self.completions.append(completion)
+        return completion
+
+    async def action_begins(self, name: str) -> None:
+        """On disk before the action runs: after a crash it is known that it may have."""
+        self.submit(partial(rows.start, turn=self.id, agent=self.agent, name=name, kind="action"))
+        await self.committed()
+
+    def action_refused(self, name: str, result: ActionResult) -> None:
+        """The result of a call that was not run."""
+        self.submit(partial(rows.note, turn=self.id, name=name, value=dump(ActionResult, result), kind="action"))
+
+    async def action_ends(self, name: str, result: ActionResult, also: Sequence[Callable[..., Any]] = ()) -> None:
+        """The result, and what else the action wrote, in one transaction."""
+        value = dump(ActionResult, result)
+
+        def transaction(connection: Any, clock: Any) -> None:
+            rows.end(connection, clock, self.id, name, value)
+            for write in also:
+                write(connection, clock)
+
+        self.submit(transaction)
+        await self.committed()
+
+    def submit(self, transaction: Callable[..., Any]) -> None:
+        """Write, without waiting: later transactions are committed later."""
+        self._written.append(self.ledger.submit(partial(transaction, clock=self.ledger.clock)))
+
+    async def committed(self) -> Any:
+        """All that was submitted is on disk; returns what the last transaction did, raises what went wrong."""
+        written, self._written = self._written, []
+        value = None
+        for done in written:
+            value = await done
+        return value

@@ -1,0 +1,127 @@
+"""Sends what waits for a client: in order within a room, each row once, whatever happens in between."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+from carrier.errors import CannotLook, Passing, Refused
+from carrier.interfaces import Client
+from carrier.ledger import outbox as rows
+from carrier.ledger.engine import Ledger
+from carrier.ledger.outbox import Unsent
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+GIVE_UP_AFTER = 24 * 3600 * 1_000_000
+
+
+@dataclass(eq=False)
+class Sender:
+    """Lives beside its client; `wake` tells it that there is more. Rooms are served side by side."""
+
+    name: str
+    client: Client
+    ledger: Ledger
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _busy: set[str] = field(default_factory=set)
+    _paused: dict[str, float] = field(default_factory=dict)
+    """Rooms that have to wait, and until when by the monotonic clock."""
+
+    async def run(self) -> None:
+        """Send until cancelled; an error that is none of the platform's ends it, and its client with it."""
+        async with asyncio.TaskGroup() as rooms:
+            while True:
+                self.wake.clear()
+                unsent = await self.ledger.read(partial(rows.waiting, client=self.name))
+                for room, group in groupby(sorted(unsent, key=_room), key=_room):
+                    if room not in self._busy and not self._pausing(room):
+                        self._busy.add(room)
+                        rooms.create_task(self._send_all(room, list(group)))
+                if not self._busy:
+                    self._idle.set()
+                await self._rest()
+
+    async def idle(self) -> None:
+        """Wait until nothing is left that could be sent now."""
+        self._idle.clear()
+        self.wake.set()
+        await self._idle.wait()
+
+    async def _rest(self) -> None:
+        """Until there is more, or a room's pause is over."""
+        pauses = [max(0.0, until - time.monotonic()) for until in self._paused.values()]
+        try:
+            async with asyncio.timeout(min(pauses) if pauses else None):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+
+    def _pausing(self, room: str) -> bool:
+        if self._paused.get(room, 0.0) > time.monotonic():
+            return True
+        self._paused.pop(room, None)
+        return False
+
+    async def _send_all(self, room: str, unsent: Sequence[Unsent]) -> None:
+        """One after the other; what cannot go now holds back what follows it."""
+        for row in unsent:
+            if not await self._send(row):
+                break
+        self._busy.discard(room)
+        self.wake.set()
+
+    async def _send(self, row: Unsent) -> bool:
+        """Deliver a row or give it up; False when it has to be tried again later."""
+        if row.sending and (settled := await self._look(row)):
+            return settled
+        if self.ledger.clock.tick() - row.at > GIVE_UP_AFTER:
+            return await self._give_up(row, "failed", "it could not be delivered for 24 h")
+        attempt = partial(rows.sending, key=row.outgoing.key, attempts=row.attempts + 1, now=self.ledger.clock.tick())
+        await self.ledger.write(attempt)
+        try:
+            platform_id = await self.client.send(row.outgoing)
+        except Passing as error:
+            await self.ledger.write(partial(rows.put_back, key=row.outgoing.key, error=str(error)))
+            return self._pause(row, str(error), error.retry_after)
+        except Refused as error:
+            return await self._give_up(row, "failed", str(error))
+        except OSError as error:
+            # Nobody knows how far it got: the row stays as it is, and is looked for before the next attempt.
+            return self._pause(row, str(error) or type(error).__name__)
+        return await self._sent(row, platform_id)
+
+    async def _look(self, row: Unsent) -> bool:
+        """Whether an attempt that was cut off needs no other one: it arrived, or nobody can say."""
+        try:
+            platform_id = await self.client.find(row.outgoing)
+        except CannotLook as error:
+            return await self._give_up(row, "in doubt", str(error))
+        return platform_id is not None and await self._sent(row, platform_id)
+
+    async def _sent(self, row: Unsent, platform_id: str) -> bool:
+        await self.ledger.write(partial(rows.sent, key=row.outgoing.key, platform_id=platform_id))
+        return True
+
+    async def _give_up(self, row: Unsent, state: str, reason: str) -> bool:
+        log.error("%s: an answer to %s is %s: %s", self.name, row.outgoing.room, state, reason)
+        await self.ledger.write(partial(rows.give_up, key=row.outgoing.key, state=state, error=reason))
+        return True
+
+    def _pause(self, row: Unsent, reason: str, at_least: float = 0.0) -> bool:
+        """The room waits, longer each time and never in step with others."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**row.attempts)
+        pause = max(at_least, random.uniform(longest / 2, longest))
+        log.warning("%s: %s has to wait %.0f s: %s", self.name, row.outgoing.room, pause, reason)
+        self._paused[row.outgoing.room] = time.monotonic() + pause
+        return False
+
+
+def _room(row: Unsent) -> str:
+    return row.outgoing.room

@@ -1,0 +1,155 @@
+"""AgentRuntime: the loop, from a message to an answer, in one look."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+from carrier.interfaces import Action, Gate, Model, Provider, Reflection
+from carrier.ledger.jobs import ReflectionDue
+from carrier.runtime.acting import Acting
+from carrier.runtime.evaluating import Gates, Preview
+from carrier.runtime.state import compose_context, compose_state, written
+from carrier.runtime.turns import OpenTurn, Turns
+from carrier.templates import Templates
+from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
+
+SUSPECT, DEAD = 3, 4
+"""Attempts without progress at which a turn runs alone, and at which it is given up."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an agent is made of, by the names its file uses."""
+
+    models: Mapping[Literal["large", "small"], Model]
+    providers: Mapping[str, Provider]
+    actions: Mapping[str, Action]
+    gates: Mapping[str, Gate]
+    reflections: Mapping[str, Reflection]
+    templates: Templates
+
+
+class AgentRuntime:
+    """A living agent."""
+
+    def __init__(
+        self, agent: Agent, parts: Parts, turns: Turns, alone: Callable[[], AbstractAsyncContextManager[None]]
+    ):
+        self.agent, self.parts = agent, parts
+        self._turns, self._alone = turns, alone
+        self._gates = Gates(parts.gates, self.ask)
+        self._acting = Acting(parts.actions, self.ask, self._check)
+        self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
+
+    async def turn(self, message_id: str) -> None:
+        """Process, generate, act, evaluate, send, remember: one pass, resumable at every line."""
+        turn = await self._turns.take(self.agent, message_id)
+        if turn is None:
+            return
+        if turn.taken.attempts >= DEAD:
+            return await turn.close(Response(self.agent.words.failed, "dead"), error="the host keeps dying of it")
+        async with turn, self._within_limits(turn):
+            turn.meet()
+            if not answers(self.agent, turn.message):
+                return await turn.close(SILENCE, self._reflections)
+            prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+            response = await self.generate_and_act(turn, prompt)
+            response = await self.evaluate(turn, response)
+            await turn.close(response, self._reflections)
+
+    @asynccontextmanager
+    async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
+        """Its time; and alone, if the process has died of it before."""
+        async with self._alone() if turn.taken.attempts == SUSPECT else nullcontext():
+            async with asyncio.timeout(self.agent.limits.turn):
+                yield
+
+    async def compose(self, turn: OpenTurn) -> Prompt:
+        """The state, from all providers at once, and the context: the template with the state filled in."""
+        with turn.timings.of("compose"):
+            turn.state = await compose_state(self.parts.providers, turn.view("state", self.ask))
+            return compose_context(self.parts.templates, self.agent, turn.message, turn.state, self._acting.tools)
+
+    async def render(self, message: Message) -> str:
+        """The exact prompt that a message would get; nothing is stored, and no model is asked."""
+        turn = self._turns.rehearse(self.agent, message)
+        try:
+            return written(await self.compose(turn))
+        finally:
+            self._turns.windows.forget(self.agent, message)
+
+    async def generate_and_act(self, turn: OpenTurn, prompt: Prompt) -> Response:
+        """Ask the model and do what it asks for, until it asks for nothing more; the last time it may only speak."""
+        for step in range(self.agent.limits.steps):
+            turn.steps = step + 1
+            last = turn.steps == self.agent.limits.steps
+            with turn.timings.of("generate"):
+                completion = await self._generate(turn, f"model/{step}", prompt, tools=not last)
+            if not completion.calls or last:
+                break
+            with turn.timings.of("act"):
+                results = [
+                    await self._acting.run(turn, f"action/{step}/{n}", call) for n, call in enumerate(completion.calls)
+                ]
+            if any(result.ends for result in results):
+                return SILENCE
+            prompt = _told(prompt, completion, results)
+        return Response(completion.text) if completion.text.strip() else SILENCE
+
+    async def _generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: bool) -> Completion:
+        request = Request(prompt, self._acting.tools if tools else (), "chat", self.agent.name)
+        model = self.parts.models["large"]
+        if self._turns.watchers.streaming(turn.id):
+            return await turn.journal.paid(name, lambda: self._stream(turn, model, request))
+        return await turn.journal.paid(name, lambda: model.complete(request))
+
+    async def _stream(self, turn: OpenTurn, model: Model, request: Request) -> Completion:
+        """The same answer, shown as it grows."""
+        preview, completion = Preview(turn, self._gates), Completion("")
+        async for item in model.stream(request):
+            if isinstance(item, Completion):
+                completion = item
+            else:
+                preview.grow(item)
+        if completion.calls:
+            preview.restart()
+        return completion
+
+    async def evaluate(self, turn: OpenTurn, response: Response) -> Response:
+        """Every gate has to let the answer pass; what is held is answered with the operator's words."""
+        if not response.text:
+            return response
+        with turn.timings.of("evaluate"):
+            text, held = await self._gates.judge(turn, response.text, "reply")
+        return Response(self.agent.words.held, "held") if held else Response(text, response.outcome)
+
+    async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
+        """What may be said of an action's own words."""
+        allowed, _ = await self._gates.judge(turn, text, place)
+        return allowed
+
+    async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
+        """One question of a part's, to one of the agent's models."""
+        request = Request(Prompt(system, (Said("user", text),)), (), purpose, self.agent.name)
+        return await self.parts.models[model].complete(request)
+
+    def reflection(self, name: str) -> Reflection | None:
+        return self.parts.reflections.get(name)
+
+
+def answers(agent: Agent, message: Message) -> bool:
+    """Whether an agent answers a message at all, as far as that needs no model."""
+    return agent.respond == "always" or (agent.respond == "addressed" and message.addressed)
+
+
+def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:
+    """The prompt with what the model asked for, and what came of it."""
+    asked = Said("assistant", completion.text, calls=completion.calls)
+    came = [Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id) for result in results]
+    return Prompt(prompt.system, (*prompt.conversation, asked, *came))
+
+
+def _outcome(result: ActionResult) -> str:
+    return result.text if result.ok else f"[{result.status}] {result.text}"

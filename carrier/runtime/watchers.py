@@ -1,0 +1,58 @@
+"""Those who wait for a turn: told its words as they come, and how it ended. They hold nothing up."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from carrier.types import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A preview of what is being said: `replace` starts the text anew."""
+
+    text: str
+    replace: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Watcher:
+    ended: "asyncio.Future[Ended]"
+    pieces: "asyncio.Queue[Piece] | None" = None
+
+
+@dataclass(slots=True)
+class Watchers:
+    """By turn. Ids only: whoever waits reads the rest from the ledger if it comes too late."""
+
+    _by_turn: dict[str, list[Watcher]] = field(default_factory=dict)
+
+    @contextmanager
+    def watch(self, turn: str, streaming: bool = False) -> Iterator[Watcher]:
+        ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        watcher = Watcher(ended, asyncio.Queue() if streaming else None)
+        self._by_turn.setdefault(turn, []).append(watcher)
+        try:
+            yield watcher
+        finally:
+            self._leave(turn, watcher)
+
+    def _leave(self, turn: str, watcher: Watcher) -> None:
+        self._by_turn[turn].remove(watcher)
+        if not self._by_turn[turn]:
+            del self._by_turn[turn]
+
+    def streaming(self, turn: str) -> bool:
+        """Whether anybody reads along."""
+        return any(watcher.pieces is not None for watcher in self._by_turn.get(turn, ()))
+
+    def tell(self, turn: str, piece: Piece) -> None:
+        for watcher in self._by_turn.get(turn, ()):
+            if watcher.pieces is not None:
+                watcher.pieces.put_nowait(piece)
+
+    def end(self, ended: Ended) -> None:
+        for watcher in self._by_turn.get(ended.turn, ()):
+            if not watcher.ended.done():
+                watcher.ended.set_result(ended)

@@ -1,0 +1,31 @@
+"""The recent lines of a room before a message: read once for a turn, however many ask."""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+
+from carrier.ledger import rooms
+from carrier.ledger.engine import Ledger
+from carrier.types import Agent, Line, Message
+
+
+@dataclass(frozen=True)
+class Windows:
+    ledger: Ledger
+    _read: dict[tuple[str, str], "asyncio.Future[list[Line]]"] = field(default_factory=dict)
+
+    async def recent(self, agent: Agent, message: Message, most: int) -> list[Line]:
+        """Oldest first, without the message itself."""
+        key = (agent.name, message.id)
+        if key not in self._read:
+            self._read[key] = asyncio.ensure_future(self._lines(agent, message, max(most, agent.memory.recent)))
+        lines = await asyncio.shield(self._read[key])
+        return lines[-most:] if most else []
+
+    async def _lines(self, agent: Agent, message: Message, most: int) -> list[Line]:
+        before = message.at or rooms.END_OF_TIME
+        query = partial(rooms.recent, agent=agent.name, room=message.room, most=most, before=before)
+        return await self.ledger.read(query)
+
+    def forget(self, agent: Agent, message: Message) -> None:
+        self._read.pop((agent.name, message.id), None)

@@ -1,0 +1,72 @@
+"""A turn outside any host, to try an action, a provider or an evaluator on."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from carrier.interfaces import Given, Left, Turn
+from carrier.types import Agent, Character, Line, Message, ModelProfile, Recalled
+
+AGENT = Agent(
+    name="tifa",
+    character=Character("tifa", "Tifa"),
+    model=ModelProfile("large", "scripted/default"),
+    small=ModelProfile("small", "scripted/default"),
+    templates={},
+    sources={},
+)
+
+MESSAGE = Message("api", "1", "api/@anna", "api:anna", "Hello", sender_name="Anna", at=1)
+
+
+@dataclass
+class TurnMaker:
+    """Hands out turns, answers what they ask with what it was given, and keeps what they said and remembered."""
+
+    recalled: list[Recalled] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    secrets: Collection[str] = ()
+    now: datetime = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
+    answer: str = ""
+    said: list[str] = field(default_factory=list)
+    remembered: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """What a model was asked, as (system, text)."""
+
+    def given(self) -> Given:
+        return Given(self._recent, lambda: self.secrets, lambda: self.now)
+
+    def turn(self, agent: Agent = AGENT, message: Message = MESSAGE) -> Turn:
+        return Turn(
+            message,
+            agent,
+            state={},
+            results=(),
+            left=Left(60.0, 6),
+            say=self._say,
+            ask_model=self.ask_model,
+            recall=self._recall,
+            remember=self._remember,
+            once=_once,
+        )
+
+    async def ask_model(self, system: str, text: str, *, purpose: str, model: str = "small") -> str:
+        self.asked.append((system, text))
+        return self.answer
+
+    async def _recent(self, turn: Turn, limit: int) -> list[Line]:
+        return self.lines[-limit:]
+
+    async def _say(self, text: str) -> None:
+        self.said.append(text)
+
+    async def _recall(self, text: str) -> list[Recalled]:
+        return self.recalled
+
+    async def _remember(self, text: str) -> None:
+        self.remembered.append(text)
+
+
+async def _once(name: str, work: Callable[[], Awaitable[Any]], form: type[Any] = object) -> Any:
+    return await work()

@@ -1,0 +1,411 @@
+"""The nouns everybody shares: plain frozen values that say what is, and do nothing.
+
+Times are microseconds since 1970 in UTC, as the ledger's clock gives them (`at`): strictly increasing
+within one ledger, so they order as well as date. Ids say their cause and are the same after a crash.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import SecretStr
+
+# --- who is speaking, and where -----------------------------------------------------------------
+
+
+class Lane(NamedTuple):
+    """One agent in one room: its messages are answered in order, one turn at a time."""
+
+    agent: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message; `path` is relative to the data folder, `text` what a model may read of it."""
+
+    name: str
+    media_type: str
+    size: int
+    path: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something said in a room, as every door hands it over."""
+
+    client: str
+    platform_id: str
+    """The platform's own id: the same message delivered twice has the same."""
+    room: str
+    """`client/room`, as in `api/@anna`."""
+    sender: str
+    """The entity, `platform:id`, whichever client saw it."""
+    text: str
+    sender_name: str = ""
+    kind: Literal["chat", "schedule", "api", "approval"] = "chat"
+    addressed: bool = True
+    to: str = ""
+    """The agent a door was asked for; empty: the client's own routes decide."""
+    reply_to: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    created_at: int = 0
+    """When the platform says it was said; 0: not known."""
+    at: int = 0
+    """Its place in the room's order; given by the ledger at intake."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.client}:{self.platform_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a room's recent window."""
+
+    id: str
+    sender_name: str
+    text: str
+    at: int
+    own: bool
+    """Said by the agent that is looking."""
+
+
+# --- what a model is told, and what it answers ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """An action a model asked for; the id is the model's own."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What came of a call; `text` is what the model reads of it."""
+
+    call: ActionCall
+    status: Literal["done", "failed", "pending", "in doubt"]
+    text: str
+    ends: bool = False
+    """The agent wants to say nothing more in this turn."""
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One entry of the conversation a model reads."""
+
+    role: Literal["user", "assistant", "tool"]
+    text: str
+    name: str = ""
+    """Who spoke (role user), or the action (role tool)."""
+    calls: tuple[ActionCall, ...] = ()
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The composed context of a turn: the rendered template, and the conversation up to the message to answer."""
+
+    system: str
+    conversation: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """An action as a model sees it: `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model."""
+
+    prompt: Prompt
+    tools: tuple[Tool, ...] = ()
+    purpose: str = "chat"
+    """What the answer is for: `chat`, or the name of the evaluator that asks."""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer took; cost in US dollars, 0 where no price is known."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's whole answer: text, calls, or both."""
+
+    text: str
+    calls: tuple[ActionCall, ...] = ()
+    usage: Usage = Usage()
+    model: str = ""
+
+
+# --- what leaves, what stays ------------------------------------------------------------------------
+
+Outcome = Literal["answered", "silent", "held", "failed", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What an agent answers in the end: `outcome` says how it came about."""
+
+    text: str
+    outcome: Outcome = "answered"
+
+
+SILENCE = Response("", "silent")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a turn ended: the texts it said, in order, and what came of its actions."""
+
+    turn: str
+    agent: str
+    room: str
+    outcome: Outcome
+    texts: tuple[str, ...]
+    results: tuple[ActionResult, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Something for a client to put on its platform; `key` is the same at each attempt."""
+
+    key: str
+    client: str
+    room: str
+    text: str
+    agent: str = ""
+    reply_to: str = ""
+    """The platform id of the message that is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A thing kept, with where it came from: recall never crosses its agent, nor its room unless the scope says so."""
+
+    id: str
+    agent: str
+    room: str
+    entity: str
+    """Whom it is about or who said it."""
+    kind: Literal["message", "reply", "fact", "document"]
+    text: str
+    at: int
+    name: str = ""
+    """The speaker's name, for telling it again."""
+    source_ids: tuple[str, ...] = ()
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A memory that came up, and how strongly (0 to about 1)."""
+
+    memory: Memory
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: always one agent; one room or one person within it where set."""
+
+    agent: str
+    room: str = ""
+    entity: str = ""
+
+
+# --- who an agent is: files resolved into values that hold all they rest on ---------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    user: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Who it is; its words are told as they stand, with only {{char}} and {{user}} filled in."""
+
+    name: str
+    display_name: str
+    system: str = ""
+    bio: tuple[str, ...] = ()
+    lore: tuple[str, ...] = ()
+    personality: str = ""
+    scenario: str = ""
+    topics: tuple[str, ...] = ()
+    adjectives: tuple[str, ...] = ()
+    style: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists under `all`, `chat`, `post`."""
+    greetings: tuple[str, ...] = ()
+    message_examples: tuple[tuple[Example, ...], ...] = ()
+    post_examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """A template's text as it was when the catalog was made; its includes stand beside it by name."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptStep:
+    """One thing a scripted model does: exactly one of say, call, fail."""
+
+    say: str = ""
+    call: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    fail: str = ""
+    """rate_limit | timeout | unavailable | bad_request"""
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRule:
+    """When a rule applies, and what then happens; patterns are regular expressions, ignoring case."""
+
+    purpose: str = "chat"
+    when: tuple[str, ...] = ()
+    """Any of these is found in the last message; none: always."""
+    given: str = ""
+    """And this is found in what the model was told."""
+    after: str = ""
+    """And the last thing was this action's result."""
+    steps: tuple[tuple[ScriptStep, ...], ...] = ()
+    """Variants, used one after the other; each is a sequence of steps, one for each call of the model in a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    name: str
+    rules: tuple[ScriptRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """A model by the operator's name for it; `use` is `auto`, or `provider/model`."""
+
+    name: str
+    use: str
+    timeout: float = 60.0
+    base_url: str = ""
+    api_key: SecretStr | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    """The scripts that `scripted/NAME` or `auto` may come down to, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that a profile came down to, as an operator would write it, and one sentence on why."""
+
+    use: str
+    why: str
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDefinition:
+    """An action as its file describes it; `digest` covers the code it runs."""
+
+    name: str
+    type: str
+    description: str = ""
+    entrypoint: str = ""
+    folder: Path = Path()
+    """The project's folder, which entry points in files start from."""
+    timeout: float = 30.0
+    repeat: Literal["never", "keyed", "safe"] = "never"
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartUse:
+    """A provider or an evaluator that an agent names, with the settings it gives it."""
+
+    name: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    recent: int = 32
+    recall: int = 8
+    scope: Literal["room", "user", "agent"] = "room"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLimits:
+    steps: int = 6
+    """Times the model is asked in one turn."""
+    turn: float = 300.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said when the model cannot speak or may not; empty: silence."""
+
+    failed: str = ""
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The resolved definition of an agent: equal agents need no restart."""
+
+    name: str
+    character: Character
+    model: ModelProfile
+    small: ModelProfile
+    templates: Mapping[str, str]
+    """Which template serves what: `chat` to a template's name."""
+    sources: Mapping[str, TemplateFile]
+    """Those templates with all they include, by name."""
+    description: str = ""
+    respond: Literal["addressed", "always", "never"] = "addressed"
+    context: tuple[PartUse, ...] = ()
+    actions: tuple[ActionDefinition, ...] = ()
+    evaluators: tuple[PartUse, ...] = ()
+    memory: MemorySettings = MemorySettings()
+    limits: AgentLimits = AgentLimits()
+    words: Words = Words()
+    timezone: str = "UTC"
+    revision: str = ""
+    """A hash of all the above: turns, memories and events record it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDefinition:
+    """A client as its file describes it; `settings` is the block its own type reads."""
+
+    name: str
+    type: str
+    agent: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    revision: str = ""
