@@ -138,9 +138,9 @@ class Host:
         here = self.agents.get(name)
         return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
 
-    async def answer(self, agent: str, message_id: str) -> None:
+    async def answer(self, agent: str, message_id: str, message: Message | None) -> None:
         """The turn of an agent, by the version of it that is current now."""
-        await self.agent(agent).runtime.turn(message_id)
+        await self.agent(agent).runtime.turn(message_id, message)
 
     def _thinker(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None

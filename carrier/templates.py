@@ -7,6 +7,7 @@ and the text of a message never becomes one.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from traceback import walk_tb
@@ -61,14 +62,13 @@ class Templates:
     def _free(self, name: str, given: frozenset[str], seen: frozenset[str]) -> Iterator[tuple[str, str, int]]:
         if name in seen or name not in self._sources:
             return
-        tree = _parsed(name, self._sources[name].source)
-        for variable, line in _variables(tree):
+        outline = _outline(name, self._sources[name].source)
+        for variable, line in outline.variables:
             if variable not in given:
                 yield variable, name, line
         # An included template sees what the one around it has set.
-        stored = given | {node.name for node in tree.find_all(Name) if node.ctx != "load"}
-        for part in _references(tree):
-            yield from self._free(part, stored, seen | {name})
+        for part in outline.includes:
+            yield from self._free(part, given | outline.stored, seen | {name})
 
     def _explained(self, error: Exception, name: str, values: Mapping[str, object]) -> TemplateError:
         if isinstance(error, TemplateSyntaxError):
@@ -90,24 +90,19 @@ class Templates:
 @lru_cache(maxsize=2048)
 def phrase(text: str) -> Callable[[Mapping[str, object]], str]:
     """A short text with variables, ready to be filled in; raises TemplateError if it is no template."""
-    parsed(text, "phrase")
+    _outline("phrase", text)
     templates = Templates({"phrase": TemplateFile("phrase", text)})
     return lambda values: templates.render("phrase", values)
 
 
-def parsed(source: str, name: str) -> None:
-    """Nothing, if this is a template; else TemplateError with its line."""
-    _parsed(name, source)
-
-
 def variables(source: str, name: str = "phrase") -> set[str]:
-    """The variables a template needs, its includes left aside."""
-    return {variable for variable, _ in _variables(_parsed(name, source))}
+    """The variables a template needs, its includes left aside; raises TemplateError if it is no template."""
+    return {variable for variable, _ in _outline(name, source).variables}
 
 
 def includes(source: str, name: str = "template") -> set[str]:
-    """The templates that this one cannot do without, by the names it writes out."""
-    return set(_references(_parsed(name, source)))
+    """The templates that this one cannot do without; raises TemplateError if it is no template."""
+    return set(_outline(name, source).includes)
 
 
 def reason(error: TemplateError) -> str:
@@ -118,25 +113,29 @@ def reason(error: TemplateError) -> str:
 # --- reading -------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
-def _parsed(name: str, source: str) -> Tree:
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What there is to know of a template without running it."""
+
+    variables: tuple[tuple[str, int], ...]
+    stored: frozenset[str]
+    includes: tuple[str, ...]
+
+
+@lru_cache(maxsize=2048)
+def _outline(name: str, source: str) -> _Outline:
     try:
         tree = _SANDBOX.parse(source, name)
-        # A filter that does not exist is only found by the code generator.
-        _compiled(name, source)
+        names = list(tree.find_all(Name))
+        stored = frozenset(node.name for node in names if node.ctx != "load")
+        return _Outline(tuple(_variables(tree, names)), stored, tuple(_references(tree)))
     except TemplateSyntaxError as error:
         raise TemplateError(name, error.lineno, error.message or "is no template") from error
-    return tree
 
 
-@lru_cache(maxsize=1024)
-def _compiled(name: str, source: str) -> CodeType:
-    return _SANDBOX.compile(source, name, name)
-
-
-def _variables(tree: Tree) -> Iterator[tuple[str, int]]:
+def _variables(tree: Tree, names: Iterable[Name]) -> Iterator[tuple[str, int]]:
     lines: dict[str, int] = {}
-    for node in tree.find_all(Name):
+    for node in names:
         lines.setdefault(node.name, node.lineno)
     for variable in sorted(find_undeclared_variables(tree)):
         yield variable, lines.get(variable, 1)
@@ -152,6 +151,11 @@ def _written_name(node: object, line: int) -> str:
     if isinstance(node, Constant) and isinstance(node.value, str):
         return node.value
     raise TemplateSyntaxError("write out the name of the template", line)
+
+
+@lru_cache(maxsize=2048)
+def _compiled(name: str, source: str) -> CodeType:
+    return _SANDBOX.compile(source, name, name)
 
 
 class _Sources(BaseLoader):

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from functools import partial, wraps
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -101,7 +100,7 @@ async def message(host: Host, request: Request) -> Response:
         return problem(503, "the host is stopping; try again in a moment")
     said = await _message(host, request)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventSourceResponse(_events(host, said))
+        return _stream(host, said)
     answer = await ask(host, said)
     if isinstance(answer, Pending):
         return JSONResponse({"turn": answer.turn, "url": f"/turns/{answer.turn}"}, 202)
@@ -116,7 +115,14 @@ async def _message(host: Host, request: Request) -> Message:
     return form.message(agent, request.headers.get("idempotency-key", ""), tuple(files))
 
 
-async def _events(host: Host, said: Message) -> AsyncIterator[ServerSentEvent]:
+def _stream(host: Host, said: Message) -> Response:
+    # Imported with the first stream: a host listens the sooner for it.
+    from sse_starlette import EventSourceResponse
+
+    return EventSourceResponse(_events(host, said))
+
+
+async def _events(host: Host, said: Message) -> AsyncIterator[dict[str, str]]:
     async for item in listen(host, said):
         match item:
             case Piece():
@@ -127,8 +133,8 @@ async def _events(host: Host, said: Message) -> AsyncIterator[ServerSentEvent]:
                 yield _event("final", answer_json(item))
 
 
-def _event(name: str, data: object) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name)
+def _event(name: str, data: object) -> dict[str, str]:
+    return {"event": name, "data": json.dumps(data, ensure_ascii=False)}
 
 
 async def turn(host: Host, request: Request) -> Response:

@@ -39,6 +39,20 @@ GIVEN = {"chat": ("agent", "message", "actions"), "facts": ("agent", "lines")}
 """What each template is given; `chat` has what the agent's providers say beside it."""
 
 
+_UNKNOWN = {
+    "character": "CAR020",
+    "action": "CAR021",
+    "model": "CAR022",
+    "evaluator": "CAR023",
+    "provider": "CAR024",
+    "agent": "CAR025",
+    "template": "CAR026",
+    "script": "CAR027",
+    "type of client": "CAR028",
+}
+"""The code of what is named and is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Everything that could be resolved, by name."""
@@ -78,6 +92,8 @@ class Resolver:
         self._definitions = [each for each in definitions if _enabled(each)]
         self._disabled = {(each.kind, each.name) for each in definitions if not _enabled(each)}
         self._characters = self._of(models.Character)
+        self._agents = frozenset(self._of(models.Agent))
+        self._known_actions = frozenset({*self._of(models.Action), *registry.ACTIONS})
         self._scripts: Mapping[str, Script] = {}
         self._actions: Mapping[str, ActionDefinition] = {}
 
@@ -121,8 +137,7 @@ class Resolver:
     # --- scripts, actions, clients ---
 
     def _script(self, definition: Definition, block: models.Script) -> Script:
-        actions = {*self._of(models.Action), *registry.ACTIONS}
-        self.problems += scripting.problems(definition, block, actions)
+        self.problems += scripting.problems(definition, block, self._known_actions)
         return scripting.compiled(definition, block)
 
     def _action(self, definition: Definition, block: models.Action) -> ActionDefinition | None:
@@ -150,9 +165,9 @@ class Resolver:
         return definition.problem(("entrypoint",), "CAR032", error.message, error.hint)
 
     def _client(self, definition: Definition, block: models.Client) -> ClientDefinition | None:
-        part = self._part(registry.CLIENTS, block.type, definition, ("type",), "CAR028", "type of client")
-        if block.agent and block.agent not in self._of(models.Agent):
-            self._unknown("CAR025", "agent", block.agent, self._of(models.Agent), definition, ("agent",))
+        part = self._part(registry.CLIENTS, "type of client", block.type, definition, ("type",))
+        if block.agent:
+            self._unknown("agent", block.agent, self._agents, definition, ("agent",))
         if part is None:
             return None
         settings = self._settings(part, block.model_extra or {}, definition, (), list(models.Client.model_fields))
@@ -165,8 +180,8 @@ class Resolver:
         character = self._character(definition, block)
         model = self._profile(definition, block.model, ("model",))
         small = self._profile(definition, "small", ("model",))
-        context = self._uses(block.context, registry.PROVIDERS, definition, "context", "CAR024", "provider")
-        evaluators = self._uses(block.evaluators, registry.EVALUATORS, definition, "evaluators", "CAR023", "evaluator")
+        context = self._uses(block.context, registry.PROVIDERS, "provider", definition, "context")
+        evaluators = self._uses(block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators")
         chosen = self._chosen(definition, block)
         actions = [self._named_action(name, definition, at) for at, name in enumerate(block.actions)]
         if character is None or model is None or small is None or None in actions:
@@ -198,8 +213,8 @@ class Resolver:
         if name in self._characters:
             return _character(self._characters[name][1], name, block.display_name)
         if written:
-            self._unknown("CAR020", "character", name, self._characters, definition, ("character",))
-        elif not definition.draft:
+            self._unknown("character", name, self._characters, definition, ("character",))
+        elif not definition.draft and ("character", name) not in self._around.broken:
             hint = f"write `character: {{…}}`, or a document of kind character that is called {name!r}"
             self.problems.append(definition.problem((), "CAR020", f"the agent {name!r} has no character", hint))
         return None
@@ -208,7 +223,7 @@ class Resolver:
         if name not in self._models:
             # Without a host that can be read nobody knows which models there are.
             if self._around.host:
-                self._unknown("CAR022", "model", name, self._models, definition, path)
+                self._unknown("model", name, self._models, definition, path)
             return None
         model = self._models[name]
         scripts = self._scripts_for(model.use, definition.name, ("models", name))
@@ -219,7 +234,7 @@ class Resolver:
             use=model.use,
             timeout=model.timeout,
             base_url=model.base_url,
-            api_key=model.api_key,
+            api_key=model.api_key or None,
             params={key: natural(value) for key, value in model.params.items()},
             scripts=scripts,
         )
@@ -228,7 +243,7 @@ class Resolver:
         provider, _, name = use.partition("/")
         if provider == "scripted" and name != "default" and name not in self._scripts:
             if self._around.host:
-                self._unknown("CAR027", "script", name, self._scripts, self._around.host, path)
+                self._unknown("script", name, self._scripts, self._around.host, path)
             return None
         names = (agent, "default") if use == "auto" else (name,) if provider == "scripted" else ()
         return {each: self._scripts[each] for each in names if each in self._scripts}
@@ -238,20 +253,18 @@ class Resolver:
             return self._actions[name]
         if name in registry.ACTIONS:
             return ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name])
-        self._unknown(
-            "CAR021", "action", name, {*self._of(models.Action), *registry.ACTIONS}, definition, ("actions", at)
-        )
+        self._unknown("action", name, self._known_actions, definition, ("actions", at))
         return None
 
     # --- templates ---
 
     def _chosen(self, definition: Definition, block: models.Agent) -> dict[str, tuple[str, Mapping[str, TemplateFile]]]:
         providers = [entry.name for entry in block.context]
-        chosen = {}
+        chosen: dict[str, tuple[str, Mapping[str, TemplateFile]]] = {}
         for purpose in () if definition.draft else _purposes(block):
             name = getattr(block.templates, purpose)
             if name not in self._library.sources:
-                self._unknown("CAR026", "template", name, self._library.sources, definition, ("templates", purpose))
+                self._unknown("template", name, self._library.sources, definition, ("templates", purpose))
                 continue
             given = (*GIVEN[purpose], *providers) if purpose == "chat" else GIVEN[purpose]
             checked = self._library.checked(name, frozenset(given))
@@ -262,33 +275,27 @@ class Resolver:
     # --- parts and their settings ---
 
     def _uses(
-        self,
-        entries: Iterable[models.Entry],
-        kind: Mapping[str, str],
-        definition: Definition,
-        key: str,
-        code: str,
-        noun: str,
+        self, entries: Iterable[models.Entry], kind: Mapping[str, str], noun: str, definition: Definition, key: str
     ) -> tuple[PartUse, ...]:
         uses = []
         for number, entry in enumerate(entries):
-            part = self._part(kind, entry.name, definition, (key, number), code, noun)
+            part = self._part(kind, noun, entry.name, definition, (key, number))
             if part is not None:
                 settings = self._settings(part, entry.settings, definition, (key, number, entry.name))
                 uses.append(PartUse(entry.name, settings))
         return tuple(uses)
 
     def _part(
-        self, kind: Mapping[str, str], name: str, definition: Definition, path: Trail, code: str, noun: str
+        self, kind: Mapping[str, str], noun: str, name: str, definition: Definition, path: Trail
     ) -> object | None:
         if name not in kind and ":" not in name:
-            self._unknown(code, noun, name, kind, definition, path)
+            self._unknown(noun, name, kind, definition, path)
             return None
         try:
             return registry.find(kind, name)
         # The module of a stranger may raise whatever it likes while it is imported.
         except Exception as error:
-            self.problems.append(definition.problem(path, code, f"{noun} {name!r}: {error}"))
+            self.problems.append(definition.problem(path, _UNKNOWN[noun], f"{noun} {name!r}: {error}"))
             return None
 
     def _settings(
@@ -305,17 +312,15 @@ class Resolver:
         dumped = block.model_dump(exclude_unset=True, by_alias=True)
         return {key: natural(value) for key, value in dumped.items()}
 
-    def _unknown(
-        self, code: str, noun: str, name: str, known: Collection[str], definition: Definition, path: Trail
-    ) -> None:
-        """Say so, unless it is known and has a problem of its own."""
+    def _unknown(self, noun: str, name: str, known: Collection[str], definition: Definition, path: Trail) -> None:
+        """Say that nothing is called so; what is known has, at most, a problem of its own."""
         if (noun, name) in self._around.broken or name in known:
             return
         if (noun, name) in self._disabled:
-            problem = definition.problem(path, code, f"the {noun} {name!r} is not enabled")
+            message, hint = f"the {noun} {name!r} is not enabled", ""
         else:
-            problem = definition.problem(path, code, f"unknown {noun} {name!r}", suggestion(name, sorted(known)))
-        self.problems.append(problem)
+            message, hint = f"unknown {noun} {name!r}", suggestion(name, sorted(known))
+        self.problems.append(definition.problem(path, _UNKNOWN[noun], message, hint))
 
 
 def _enabled(definition: Definition) -> bool:

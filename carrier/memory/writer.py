@@ -97,8 +97,6 @@ class Writer:
             await self._store.tidy()
         if not rows and self._lacks_vectors() and self._vectors.idle:
             await self._embed_lacking()
-        if self._nothing_to_do():
-            self.settled.set()
 
     async def _catch_up(self) -> None:
         """Read what the log holds, oldest first, as far as there is room for it."""
@@ -121,7 +119,9 @@ class Writer:
         """Wait until a commit is due, or for a moment of quiet if there is other work."""
         while not self._closing:
             due = self._waiting.due_in(COMMIT)
-            if not self._nothing_to_do():
+            if self._nothing_to_do():
+                self.settled.set()
+            else:
                 due = QUIET if due is None else min(due, QUIET)
             if self._forgetting or not await self._rings(due):
                 break

@@ -4,9 +4,6 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
 from carrier.ledger.forms import load
@@ -26,7 +23,6 @@ class Acting:
 
     def __init__(self, actions: Mapping[str, Action], ask: Ask, check: Check):
         self._actions, self._ask, self._check = actions, ask, check
-        self._schemas = {name: Draft202012Validator(dict(action.parameters)) for name, action in actions.items()}
         self.tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
 
     async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
@@ -54,11 +50,7 @@ class Acting:
         """Why a call cannot be run at all, in words for the model; empty if it can."""
         if call.name not in self._actions:
             return f"there is no action {call.name!r}; there are {', '.join(self._actions) or 'none'}"
-        error = best_match(self._schemas[call.name].iter_errors(dict(call.arguments)))
-        if error is None:
-            return ""
-        where = ".".join(str(part) for part in error.absolute_path)
-        return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
+        return _wrong_arguments(self._actions[call.name].parameters, call.arguments)
 
     async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
         said: list[str] = []
@@ -87,6 +79,19 @@ class Acting:
         if value is SILENCE:
             return ActionResult(call, "done", "", ends=True)
         return ActionResult(call, "done", _text(value))
+
+
+def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:
+    """What is wrong with arguments, in words for the model; empty if nothing is."""
+    # Imported with the first call: a host listens the sooner for it.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(dict(schema)).iter_errors(dict(arguments)))
+    if error is None:
+        return ""
+    where = ".".join(str(part) for part in error.absolute_path)
+    return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
 
 
 IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not call it again; say that it is in doubt."

@@ -21,12 +21,14 @@ log = logging.getLogger(__name__)
 
 MOST_IN_A_LANE = 100
 MOST_FOR_AN_AGENT = 2000
+MOST_AT_HAND = 512
+"""Messages that are kept whole until they are answered; of all others the lanes hold the id."""
 
 Route = Callable[[Message], Mapping[str, intake.Place]]
 """Which agents a message concerns, and whether each answers it or only hears it."""
 
-Answer = Callable[[str, str], Awaitable[None]]
-"""Run the turn of an agent (by name) for a message (by id)."""
+Answer = Callable[[str, str, Message | None], Awaitable[None]]
+"""Run the turn of an agent (by name) for a message (by id; whole if it has only just come)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Inbox:
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
+        self._at_hand: dict[str, Message] = {}
         self._suspects = 0
         self._one_suspect = asyncio.Lock()
 
@@ -67,6 +70,8 @@ class Inbox:
         )
         taken = await committed
         self._memories.put(taken.memories)
+        if taken.waiting and len(self._at_hand) < MOST_AT_HAND:
+            self._at_hand[message.id] = taken.message
         for agent in taken.waiting:
             self.lanes.put(Lane(agent, message.room), message.id)
         self._more.set()
@@ -119,7 +124,7 @@ class Inbox:
 
     async def _answer(self, answer: Answer, lane: Lane, message_id: str) -> None:
         try:
-            await answer(lane.agent, message_id)
+            await answer(lane.agent, message_id, self._at_hand.pop(message_id, None))
         except Exception:
             # The turn is not closed: its row waits on disk, and the next start takes it up.
             log.exception("%s: the turn for %s could not be closed", lane.agent, message_id)

@@ -75,6 +75,10 @@ class Journal:
         """Write, without waiting: later transactions are committed later."""
         self._written.append(self.ledger.submit(partial(transaction, clock=self.ledger.clock)))
 
+    def follow(self, written: "asyncio.Future[Any]") -> None:
+        """Count a transaction of somebody else's among those that have to be on disk."""
+        self._written.append(written)
+
     async def committed(self) -> Any:
         """All that was submitted is on disk; returns what the last transaction did, raises what went wrong."""
         written, self._written = self._written, []

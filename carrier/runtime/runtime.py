@@ -43,9 +43,9 @@ class AgentRuntime:
         self._acting = Acting(parts.actions, self.ask, self._check)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
 
-    async def turn(self, message_id: str) -> None:
+    async def turn(self, message_id: str, message: Message | None = None) -> None:
         """Process, generate, act, evaluate, send, remember: one pass, resumable at every line."""
-        turn = await self._turns.take(self.agent, message_id)
+        turn = await self._turns.take(self.agent, message_id, message)
         if turn is None:
             return
         if turn.taken.attempts >= DEAD:

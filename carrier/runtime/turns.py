@@ -56,14 +56,19 @@ class Turns:
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
 
-    async def take(self, agent: Agent, message_id: str) -> "OpenTurn | None":
-        """The turn that answers a message, with its journal so far; None when it was answered already."""
+    async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
+        """The turn that answers a message, with its journal so far; None when it was answered already.
+
+        A message that has only just come is handed in whole: its turn is new, and need not be read first.
+        """
         clock = self.ledger.clock
         take = partial(rows.take, agent=agent.name, message_id=message_id, revision=agent.revision)
-        taken = await self.ledger.write(partial(take, clock=clock))
+        committed = self.ledger.submit(partial(take, clock=clock))
+        taken = rows.Taken(rows.turn_id(agent.name, message_id), message, {}, 1) if message else await committed
         if taken is None:
             return None
         turn = OpenTurn(self, agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
+        turn.journal.follow(committed)
         turn.timings.ms["queue"] = round((clock.tick() - taken.message.at) / 1000, 2)
         return turn
 

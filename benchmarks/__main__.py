@@ -1,0 +1,171 @@
+"""`make bench`: how fast a host starts and answers on this machine, with its real stores and embeddings.
+
+The model is scripted and answers at once, so what is measured is Carrier itself: HTTP, ledger, memory, templates.
+The load comes from this process, on the same cores.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from benchmarks.load import Talker, percentile, sentence
+
+ROOT = Path(__file__).parent.parent
+ELIZA = {
+    "listening": "2.2 s",
+    "one": "17.5/s, 55 / 91 ms",
+    "sixteen": "23.5/s",
+    "memory": "458 growing to 643 MB in 300 messages",
+}
+"""ElizaOS 1.7.2 with its own store, measured on such a machine."""
+
+SUSTAINED = int(os.environ.get("CARRIER_BENCH_MESSAGES", "10000"))
+
+AGENT = """
+name: bench
+context: [character, recent_messages, memories, time]
+evaluators: [no_secrets]
+actions: [ignore]
+character: {{ bio: Answers at once. }}
+---
+kind: script
+name: bench
+rules:
+  - say: {answers}
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A host in a process of its own."""
+
+    address: str
+    token: str
+    pid: int
+    listening: float
+    began: float
+
+    def get(self, path: str) -> dict[str, Any]:
+        request = Request(self.address + path, headers={"Authorization": f"Bearer {self.token}"})
+        with urlopen(request, timeout=10) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
+    def megabytes(self) -> int:
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+    def memory(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.get("/status")["memory"]
+        return found
+
+
+def make_project(folder: Path) -> None:
+    shutil.copytree(ROOT / "templates", folder / "templates")
+    (folder / "agents.d").mkdir()
+    answers = json.dumps([sentence(-number, 10) for number in range(1, 9)])
+    (folder / "agents.d" / "bench.yaml").write_text(AGENT.format(answers=answers))
+    (folder / "carrier.yaml").write_text("version: 1\nname: bench\nserver: { port: 0 }\n")
+
+
+@asynccontextmanager
+async def host(folder: Path) -> AsyncIterator[Running]:
+    """Started as an operator would; ready for calls."""
+    address, token = folder / "var" / "address", folder / "var" / "token"
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "carrier",
+        "--config",
+        folder / "carrier.yaml",
+        stdout=(folder / "log").open("w"),
+        stderr=2,
+    )
+    while not (address.exists() and address.read_text()):
+        if process.returncode is not None:
+            raise RuntimeError((folder / "log").read_text())
+        await asyncio.sleep(0.002)
+    listening = time.perf_counter() - began
+    yield Running(address.read_text(), token.read_text().strip(), process.pid, listening, began)
+    process.terminate()
+    await process.wait()
+
+
+async def until_ready(running: Running) -> float:
+    while not (await asyncio.to_thread(running.memory))["ready"]:
+        await asyncio.sleep(0.01)
+    return time.perf_counter() - running.began
+
+
+async def until_embedded(running: Running, messages: int) -> None:
+    """Every message and every answer is stored with its vector, or the figures above are worth nothing."""
+    wanted = 2 * messages
+    async with asyncio.timeout(120):
+        while (now := await asyncio.to_thread(running.memory))["stored"] < wanted or now["without_vector"]:
+            await asyncio.sleep(0.1)
+    assert now["stored"] == wanted, f"{now['stored']} memories are stored, not {wanted}"
+    assert not now["problem"], now["problem"]
+
+
+async def talk(running: Running, rooms: int, each: int, first: int, name: str) -> tuple[float, list[float]]:
+    """Messages a second, and the time of each answer."""
+    talkers = [Talker(running.address, running.token, "bench", f"{name}-{room}") for room in range(rooms)]
+    begun = time.perf_counter()
+    await asyncio.gather(
+        *(talker.say_all(range(first + room * each, first + (room + 1) * each)) for room, talker in enumerate(talkers))
+    )
+    seconds = time.perf_counter() - begun
+    times = [one for talker in talkers for one in talker.times]
+    return len(times) / seconds, times
+
+
+def row(what: str, figure: str, compared: str = "") -> None:
+    print(f"{what:<34}{figure:<44}{'ElizaOS 1.7.2: ' + compared if compared else ''}".rstrip(), flush=True)
+
+
+def speed(rate: float, times: list[float]) -> str:
+    return f"{rate:.0f}/s, p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms"
+
+
+async def measure(folder: Path) -> None:
+    make_project(folder)
+    async with host(folder) as running:
+        row("listening after the start", f"{running.listening:.2f} s", ELIZA["listening"])
+        _, times = await talk(running, 1, 1, 0, "first")
+        row("first answer, memory still loading", f"{times[0]:.0f} ms")
+        row("memory ready after the start", f"{await until_ready(running):.2f} s")
+        row("resident memory, 0 messages", f"{running.megabytes()} MB")
+        rate, times = await talk(running, 1, 999, 10_000, "one")
+        row("one room, 999 messages", speed(rate, times), ELIZA["one"])
+        await until_embedded(running, 1000)
+        row("resident memory, 1,000 messages", f"{running.megabytes()} MB", ELIZA["memory"])
+        rate, times = await talk(running, 16, 16, 20_000, "sixteen")
+        row("16 rooms, 16 messages each", speed(rate, times), ELIZA["sixteen"])
+        await until_embedded(running, 1256)
+        each = SUSTAINED // 16
+        rate, times = await talk(running, 16, each, 100_000, "long")
+        waiting = running.memory()["waiting"]
+        row(f"sustained, {16 * each} messages, 16 rooms", speed(rate, times))
+        row("memories that waited at the end", str(waiting))
+        await until_embedded(running, 1256 + 16 * each)
+        row(f"resident memory, {1256 + 16 * each} messages", f"{running.megabytes()} MB")
+    print("every message and answer was stored and embedded")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="carrier-bench-") as folder:
+        asyncio.run(measure(Path(folder)))
+
+
+main()

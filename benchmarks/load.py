@@ -1,0 +1,66 @@
+"""A load client light enough not to measure itself: one kept-alive connection a room, raw HTTP/1.1."""
+
+import asyncio
+import json
+import random
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+WORDS = """
+    the harbour ferry was late again and Anna waited with two coffees while rain came over the hill we talked about
+    old boats a red bicycle that Jonas lost near the station his sister plays the cello in Bergen every Thursday
+    remember to buy flour candles and the blue paint for the door my grandmother kept bees behind the school
+    """.split()
+
+
+def sentence(number: int, words: int = 12) -> str:
+    """Something to say: always the same for a number, and hardly ever twice."""
+    draw = random.Random(number)
+    return f"{number}: " + " ".join(draw.choice(WORDS) for _ in range(words))
+
+
+@dataclass
+class Talker:
+    """Says one thing after the other in a room, and takes the time of each answer in ms."""
+
+    address: str
+    token: str
+    agent: str
+    room: str
+    times: list[float] = field(default_factory=list)
+
+    async def say_all(self, numbers: range) -> None:
+        where = urlsplit(self.address)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        try:
+            for number in numbers:
+                begun = time.perf_counter()
+                answer = await self._say(reader, writer, sentence(number))
+                self.times.append((time.perf_counter() - begun) * 1000)
+                if answer["outcome"] != "answered":
+                    raise RuntimeError(f"message {number} got no answer: {answer}")
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def _say(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str) -> dict[str, str]:
+        body = json.dumps({"text": text, "roomId": self.room, "userId": self.room}).encode()
+        head = (
+            f"POST /{self.agent}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        return await answer(reader)
+
+
+async def answer(reader: asyncio.StreamReader) -> dict[str, str]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.partition("content-length:")[2].split("\r\n", 1)[0])
+    found: dict[str, str] = json.loads(await reader.readexactly(length))
+    return found
+
+
+def percentile(times: list[float], share: float) -> float:
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
