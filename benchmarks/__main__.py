@@ -73,7 +73,7 @@ class Running:
 def make_project(folder: Path) -> None:
     shutil.copytree(ROOT / "templates", folder / "templates")
     (folder / "agents.d").mkdir()
-    answers = json.dumps([sentence(-number, 10) for number in range(1, 9)])
+    answers = json.dumps([sentence(-number) for number in range(1, 9)])
     (folder / "agents.d" / "bench.yaml").write_text(AGENT.format(answers=answers))
     (folder / "carrier.yaml").write_text("version: 1\nname: bench\nserver: { port: 0 }\n")
 

@@ -3,21 +3,24 @@
 import asyncio
 import json
 import random
+import re
 import time
 from dataclasses import dataclass, field
+from functools import cache
+from pydoc_data.topics import topics
 from urllib.parse import urlsplit
 
-WORDS = """
-    the harbour ferry was late again and Anna waited with two coffees while rain came over the hill we talked about
-    old boats a red bicycle that Jonas lost near the station his sister plays the cello in Bergen every Thursday
-    remember to buy flour candles and the blue paint for the door my grandmother kept bees behind the school
-    """.split()
+
+@cache
+def prose() -> list[str]:
+    """Real English that every Python brings along: its own manual, word by word."""
+    return re.findall(r"[a-z]{2,}", " ".join(topics.values()).lower())
 
 
-def sentence(number: int, words: int = 12) -> str:
+def sentence(number: int, words: int = 10) -> str:
     """Something to say: always the same for a number, and hardly ever twice."""
-    draw = random.Random(number)
-    return f"{number}: " + " ".join(draw.choice(WORDS) for _ in range(words))
+    start = random.Random(number).randrange(len(prose()) - words)
+    return " ".join(prose()[start : start + words])
 
 
 @dataclass

@@ -104,8 +104,10 @@ class Host:
             self.ledger, self.memories, self.watchers, Windows(self.ledger), self._tell_sender, self._turn_closed
         )
         limits = settings.limits
-        self.inbox = Inbox(self.ledger, self.memories, self.route, limits.turns_at_once, limits.message_chars)
-        self.jobs = Jobs(self.ledger, self.memories, self._thinker)
+        self.inbox = Inbox(
+            self.ledger, self.memories, self.route, self._living, limits.turns_at_once, limits.message_chars
+        )
+        self.jobs = Jobs(self.ledger, self.memories, self._living)
         self.exporter = Exporter(self.ledger, event_log(settings.data))
         self._workshop = Workshop(
             self.turns,
@@ -138,11 +140,7 @@ class Host:
         here = self.agents.get(name)
         return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
 
-    async def answer(self, agent: str, message_id: str, message: Message | None) -> None:
-        """The turn of an agent, by the version of it that is current now."""
-        await self.agent(agent).runtime.turn(message_id, message)
-
-    def _thinker(self, name: str) -> AgentRuntime | None:
+    def _living(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None
 
     def _tell_sender(self, client: str) -> None:
@@ -168,7 +166,6 @@ class Host:
             log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
         await self._apply_agents(plan({name: it.agent for name, it in self.agents.items()}, catalog.agents))
         await self._apply_clients(plan({name: it.definition for name, it in self.clients.items()}, catalog.clients))
-        self.inbox.lanes.absent = set(self.inbox.lanes.agents()) - set(self.agents)
         self.inbox.changed()
         self.reloaded_at = time.time()
 
@@ -265,12 +262,12 @@ async def running(catalog: Catalog) -> AsyncIterator[Host]:
             memories = await opened.enter_async_context(_memories(catalog, ledger))
             host = Host(catalog, ledger, memories, Watchers())
             opened.push_async_callback(host.exporter.export)
+            # Before any client delivers: what was left unanswered comes first.
+            await host.inbox.resume()
             await host.apply(catalog)
             opened.push_async_callback(host.close)
-            lives = [host.inbox.run(host.answer), host.jobs.run(), host.exporter.run(), _watch(host)]
+            lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), _watch(host)]
             async with _together(lives, ledger):
-                await host.inbox.resume()
-                host.inbox.lanes.absent = set(host.inbox.lanes.agents()) - set(host.agents)
                 yield host
                 await host.drain()
 

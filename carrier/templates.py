@@ -14,15 +14,12 @@ from traceback import walk_tb
 from types import CodeType
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import BaseLoader, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import Environment
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_indent
 from jinja2.meta import find_undeclared_variables
-from jinja2.nodes import Concat, Extends, Filter, For, FromImport, Import, Include, Name
-from jinja2.nodes import Const as Constant
-from jinja2.nodes import Template as Tree
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_environment
@@ -126,29 +123,46 @@ class _Outline:
 def _outline(name: str, source: str) -> _Outline:
     try:
         tree = _SANDBOX.parse(source, name)
-        names = list(tree.find_all(Name))
-        stored = frozenset(node.name for node in names if node.ctx != "load")
-        return _Outline(tuple(_variables(tree, names)), stored, tuple(_references(tree)))
+        stored = frozenset(_stored(tree))
+        return _Outline(tuple(_variables(tree)), stored, tuple(_references(tree)))
     except TemplateSyntaxError as error:
         raise TemplateError(name, error.lineno, error.message or "is no template") from error
 
 
-def _variables(tree: Tree, names: Iterable[Name]) -> Iterator[tuple[str, int]]:
+def _variables(tree: nodes.Template) -> Iterator[tuple[str, int]]:
     lines: dict[str, int] = {}
-    for node in names:
+    for node in tree.find_all(nodes.Name):
         lines.setdefault(node.name, node.lineno)
-    for variable in sorted(find_undeclared_variables(tree)):
+    # Jinja does not see that a block may use what its template defines around it.
+    for variable in sorted(find_undeclared_variables(tree) - set(_defined(tree.body))):
         yield variable, lines.get(variable, 1)
 
 
-def _references(tree: Tree) -> Iterator[str]:
-    for node in tree.find_all((Extends, FromImport, Import, Include)):
+def _stored(tree: nodes.Template) -> Iterator[str]:
+    yield from (node.name for node in tree.find_all(nodes.Name) if node.ctx != "load")
+    yield from _defined(tree.body)
+
+
+def _defined(body: Iterable[nodes.Node]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, nodes.Macro):
+            yield node.name
+        elif isinstance(node, nodes.Import):
+            yield node.target
+        elif isinstance(node, nodes.FromImport):
+            yield from (name if isinstance(name, str) else name[1] for name in node.names)
+        elif isinstance(node, nodes.Assign | nodes.AssignBlock):
+            yield from (name.name for name in node.find_all(nodes.Name) if name.ctx == "store")
+
+
+def _references(tree: nodes.Template) -> Iterator[str]:
+    for node in tree.find_all((nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)):
         if not getattr(node, "ignore_missing", False):
             yield _written_name(getattr(node, "template", None), node.lineno)
 
 
 def _written_name(node: object, line: int) -> str:
-    if isinstance(node, Constant) and isinstance(node.value, str):
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
         return node.value
     raise TemplateSyntaxError("write out the name of the template", line)
 
@@ -194,7 +208,7 @@ def _bounded(pieces: Iterable[str], limit: int = LIMIT) -> str:
 
 
 class _Generator(CodeGenerator):
-    def visit_Concat(self, node: Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         self.write("environment.concat(map(str, (")
         for part in node.nodes:
             self.visit(part, frame)
@@ -207,10 +221,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     concat = staticmethod(_bounded)
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def _parse(self, source: str, name: str | None, filename: str | None) -> Tree:
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        for loop in tree.find_all(For):
-            loop.iter = Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
         tree.set_environment(self)
         return tree
 

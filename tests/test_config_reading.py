@@ -58,8 +58,8 @@ def test_every_key_and_value_knows_its_line_and_column() -> None:
     value = document.problem(("a", "b", 1, "c"), "CAR013", "wrong")
     key = document.problem_with_key(("a", "b", 1, "c"), "CAR011", "unknown")
 
-    assert (value.line, value.column) == (2, 16)
-    assert (key.line, key.column) == (2, 13)
+    assert (value.line, value.column) == (2, 15)
+    assert (key.line, key.column) == (2, 12)
 
 
 def test_a_path_that_the_file_does_not_hold_leads_to_what_is_nearest() -> None:

@@ -73,13 +73,13 @@ def test_agents_take_turns_and_so_do_the_lanes_of_one() -> None:
 
 
 def test_the_lanes_of_an_absent_agent_wait_until_it_is_back() -> None:
-    lanes = Lanes(at_once=4)
-    lanes.absent = {"a"}
+    here = {"b"}
+    lanes = Lanes(at_once=4, here=here.__contains__)
     lanes.put(A1, "m1")
 
     assert served(lanes) == []
     assert list(lanes.agents()) == ["a"]
-    lanes.absent = set()
+    here.add("a")
     assert served(lanes) == [(A1, "m1")]
 
 

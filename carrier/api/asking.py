@@ -35,7 +35,7 @@ async def listen(host: Host, message: Message, streaming: bool = True) -> AsyncI
     """The answer as it grows, then as it is."""
     turn = turn_id(message.to, message.id)
     with host.watchers.watch(turn, streaming) as watcher:
-        receipt = await host.inbox.take_in(message, refuse_when_full=True)
+        receipt = await host.inbox.take_in(message, may_refuse=True)
         if not receipt.new and (before := await answered(host, turn)):
             yield before
         elif not receipt.turns:

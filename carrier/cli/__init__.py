@@ -1,6 +1,7 @@
 """The command `carrier-host`: starts the host, or talks to the one that runs."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -72,7 +73,11 @@ async def _live(config: Path) -> None:
     from carrier.cli.banner import banner, seconds_since_start
 
     stopped = _stop_on_signals()
+    # What start-up makes is there to stay: looking through it for garbage would cost a tenth of the start.
+    gc.disable()
     async with _host(config) as opened:
+        gc.freeze()
+        gc.enable()
         print(banner(opened, seconds_since_start(time.perf_counter() - STARTED)), flush=True)
         await stopped.wait()
         print("stopping: turns under way are finished first; Ctrl-C again stops at once", flush=True)

@@ -396,11 +396,17 @@ class Rule(Block):
         return self
 
 
+def _some(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if not rules:
+        raise ValueError("a script has at least one rule")
+    return rules
+
+
 class Script(Described):
     """What a scripted model says and does: the first rule that applies."""
 
     kind: Literal["script"] = "script"
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    rules: Annotated[tuple[Rule, ...], AfterValidator(_some)]
 
 
 Document = Agent | Character | Client | Action | Script

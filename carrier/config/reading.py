@@ -59,7 +59,8 @@ class Document:
 
     def problem_with_key(self, path: Trail, code: str, message: str, hint: str = "") -> Problem:
         """A problem with the key itself."""
-        return self._problem(self.keys.get(path) or self.values[self._known(path)], code, message, hint)
+        key = (*self._known(path[:-1]), path[-1])
+        return self._problem(self.keys.get(key) or self.values[self._known(path)], code, message, hint)
 
     def key(self, path: Trail) -> str:
         """The last key on the way there that stands in the document."""
@@ -135,7 +136,7 @@ _NULL = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = re.compile(r"[-+]?[0-9]{1,400}")
 _BASED = re.compile(r"0(?:o[0-7]{1,400}|x[0-9a-fA-F]{1,400})")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)")
 _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 

@@ -182,7 +182,7 @@ class Resolver:
         small = self._profile(definition, "small", ("model",))
         context = self._uses(block.context, registry.PROVIDERS, "provider", definition, "context")
         evaluators = self._uses(block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators")
-        chosen = self._chosen(definition, block)
+        chosen = self._chosen(definition, block) if len(context) == len(block.context) else {}
         actions = [self._named_action(name, definition, at) for at, name in enumerate(block.actions)]
         if character is None or model is None or small is None or None in actions:
             return None
@@ -226,7 +226,7 @@ class Resolver:
                 self._unknown("model", name, self._models, definition, path)
             return None
         model = self._models[name]
-        scripts = self._scripts_for(model.use, definition.name, ("models", name))
+        scripts = self._scripts_for(model.use, definition.name, name)
         if scripts is None:
             return None
         return ModelProfile(
@@ -239,10 +239,11 @@ class Resolver:
             scripts=scripts,
         )
 
-    def _scripts_for(self, use: str, agent: str, path: Trail) -> dict[str, Script] | None:
+    def _scripts_for(self, use: str, agent: str, profile: str) -> dict[str, Script] | None:
         provider, _, name = use.partition("/")
         if provider == "scripted" and name != "default" and name not in self._scripts:
             if self._around.host:
+                path = ("models", profile if ("models", profile) in self._around.host.document.values else "large")
                 self._unknown("script", name, self._scripts, self._around.host, path)
             return None
         names = (agent, "default") if use == "auto" else (name,) if provider == "scripted" else ()

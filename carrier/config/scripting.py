@@ -54,8 +54,8 @@ def problems(definition: Definition, script: models.Script, actions: Collection[
         path: Trail = ("rules", number)
         for action, at in _actions(rule, path):
             if action not in actions:
-                hint = suggestion(action, sorted(actions))
-                yield definition.problem(at, "CAR021", f"unknown action {action!r}", hint)
+                place = definition.document.problem_with_key if at[-1] == action else definition.problem
+                yield place(at, "CAR021", f"unknown action {action!r}", suggestion(action, sorted(actions)))
         for text, at in _texts(rule, path):
             yield from _wrong_with(text, at, rule, definition)
 

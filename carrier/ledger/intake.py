@@ -6,7 +6,6 @@ from typing import Literal
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
-from carrier.errors import Conflict
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump
 from carrier.ledger.memory_log import log_memory
@@ -22,6 +21,8 @@ class Intake:
 
     message: Message
     new: bool
+    same: bool = True
+    """False: what is known under this id says something else."""
     waiting: tuple[str, ...] = ()
     memories: tuple[Memory, ...] = ()
 
@@ -32,14 +33,10 @@ _file = insert(inbox)
 
 
 def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
-    """Store a message for the agents that answer or only hear it.
-
-    The same message again changes nothing; another one under its id raises Conflict.
-    """
+    """Store a message for the agents that answer or only hear it; one whose id is known changes nothing."""
     if known := connection.execute(_known, {"id": message.id}).one_or_none():
-        if (known.text, known.addressee) != (message.text, message.to):
-            raise Conflict(f"{message.platform_id!r} was used for another message")
-        return Intake(replace(message, at=known.at), new=False)
+        same = (known.text, known.addressee) == (message.text, message.to)
+        return Intake(replace(message, at=known.at), new=False, same=same)
     message = replace(message, at=clock.tick())
     connection.execute(_add, _row(message))
     for agent, place in agents.items():
@@ -48,7 +45,8 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
     memories = tuple(memory_of(message, agent) for agent in agents if message.text)
     for memory in memories:
         log_memory(connection, clock, memory)
-    return Intake(message, True, tuple(agent for agent, place in agents.items() if place == "waiting"), memories)
+    waiting = tuple(agent for agent, place in agents.items() if place == "waiting")
+    return Intake(message, new=True, waiting=waiting, memories=memories)
 
 
 def memory_of(message: Message, agent: str) -> Memory:

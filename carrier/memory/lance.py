@@ -26,9 +26,10 @@ log = logging.getLogger(__name__)
 
 INDICES: dict[str, Any] = {"id": BTree, "agent": Bitmap, "room": BTree, "entity": BTree, "said": FTS}
 COMMITS = 64
-"""Commits after which the table is put in order: fragments, not rows, make searching slow."""
-KEPT = timedelta(minutes=10)
-"""How long old versions stay: a search may still read one."""
+NEW_ROWS = 1_000
+"""Commits, and rows, after which the table is put in order: fragments and rows that no index knows make it slow."""
+KEPT = timedelta(minutes=2)
+"""How long old versions stay: a search may still read one. Each takes as much room as the table."""
 ASKED = 64
 """Words of a question that are looked for."""
 
@@ -53,7 +54,8 @@ class LanceStore:
         self._table, self._folder, self._space, self.size = table, folder, space, size
         self.stored = 0
         self.without_vector = 0
-        self.commits = 0
+        self._commits = 0
+        self._new_rows = 0
 
     @classmethod
     async def open(cls, folder: Path, space: str, size: int) -> "LanceStore":
@@ -84,7 +86,8 @@ class LanceStore:
         await self._table.add(batch)
         self.stored += len(rows)
         self.without_vector += sum(row.vector is None for row in rows)
-        self.commits += 1
+        self._commits += 1
+        self._new_rows += len(rows)
 
     async def set_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Give rows their vectors; those that are gone stay gone."""
@@ -96,23 +99,28 @@ class LanceStore:
         batch = pa.table(columns)
         merged = await self._table.merge_insert("id").when_matched_update_all().execute(batch)
         self.without_vector -= merged.num_updated_rows
-        self.commits += 1
+        self._commits += 1
 
     async def delete(self, ids: Collection[str]) -> None:
         await self._table.delete(one_of("id", ids))
         await self._count()
-        self.commits += 1
+        self._commits += 1
 
     async def sync(self) -> None:
         """Return when all that was written is on the disk."""
         await asyncio.to_thread(sync, self._folder)
+
+    @property
+    def untidy(self) -> bool:
+        # Putting in order takes longer the more there is.
+        return self._commits >= COMMITS or self._new_rows >= NEW_ROWS + self.stored // 20
 
     async def tidy(self) -> None:
         """Make few files of many, and fold what is new into the indices."""
         await self.sync()
         await self._table.optimize(cleanup_older_than=KEPT)
         await self.sync()
-        self.commits = 0
+        self._commits = self._new_rows = 0
 
     # --- reading ---------------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ class LanceMemories:
             self._life.result()
 
     def open(self) -> None:
+        """Begin to open the store and to load the model."""
         self._may_open.set()
 
     def put(self, memories: Sequence[Memory]) -> None:
@@ -130,9 +131,9 @@ class LanceMemories:
         )
 
     async def _live(self) -> None:
+        await self._may_open.wait()
         async with asyncio.TaskGroup() as group:
             embedding = group.create_task(self._vectors.run())
-            await self._may_open.wait()
             self._opened = await self._open()
             self._is_open.set()
             await self._opened.writer.run()

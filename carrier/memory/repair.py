@@ -7,13 +7,15 @@ from pathlib import Path
 
 import lancedb
 import pyarrow as pa
-from lancedb import AsyncTable
+from lancedb import AsyncConnection, AsyncTable, Session
 
 from carrier.memory.disk import sync
 
 log = logging.getLogger(__name__)
 
 NAME = "memories"
+INDEX_CACHE = 16_000_000
+METADATA_CACHE = 8_000_000
 
 
 def incomplete(folder: Path) -> Path:
@@ -45,7 +47,7 @@ async def _mended(folder: Path, files: Path) -> AsyncTable | None:
 
 async def _created(folder: Path, schema: pa.Schema) -> AsyncTable:
     _mark(folder)
-    return await (await lancedb.connect_async(folder)).create_table(NAME, schema=schema)
+    return await (await _connected(folder)).create_table(NAME, schema=schema)
 
 
 def _mark(folder: Path) -> None:
@@ -54,11 +56,15 @@ def _mark(folder: Path) -> None:
     sync(folder)
 
 
+async def _connected(folder: Path) -> AsyncConnection:
+    """A connection that remembers nothing of earlier ones, and holds no more of the table in memory than it may."""
+    return await lancedb.connect_async(folder, session=Session(INDEX_CACHE, METADATA_CACHE))
+
+
 async def _readable(folder: Path) -> AsyncTable | None:
     """The newest version, if it opens and each of its files can be read."""
     try:
-        # A new connection each time: an old one remembers the versions it saw.
-        table = await (await lancedb.connect_async(folder)).open_table(NAME)
+        table = await (await _connected(folder)).open_table(NAME)
         await _read_through(table)
     # LanceDB says "unreadable" as RuntimeError, ValueError and OSError; they have nothing else in common.
     except Exception as error:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 
 from carrier.interfaces import MemoryLog
-from carrier.memory.lance import COMMITS, LanceStore, Unstorable
+from carrier.memory.lance import LanceStore, Unstorable
 from carrier.memory.vectors import Vectors
 from carrier.memory.waiting import PATIENCE, QUIET, Row, Vector, Waiting
 from carrier.types import Memory
@@ -93,7 +93,7 @@ class Writer:
         await self._forget_all()
         if len(self._late) >= LATE or not rows:
             await self._write_late()
-        if self._store.commits >= COMMITS:
+        if self._store.untidy:
             await self._store.tidy()
         if not rows and self._lacks_vectors() and self._vectors.idle:
             await self._embed_lacking()

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
-from carrier.errors import Overloaded
+from carrier.errors import Conflict, Overloaded
 from carrier.interfaces import Memories
 from carrier.ledger import intake
 from carrier.ledger.engine import Ledger
@@ -27,8 +27,12 @@ MOST_AT_HAND = 512
 Route = Callable[[Message], Mapping[str, intake.Place]]
 """Which agents a message concerns, and whether each answers it or only hears it."""
 
-Answer = Callable[[str, str, Message | None], Awaitable[None]]
-"""Run the turn of an agent (by name) for a message (by id; whole if it has only just come)."""
+
+class Answering(Protocol):
+    """What the inbox needs of a living agent."""
+
+    async def turn(self, message_id: str, message: Message | None = None) -> None:
+        """Answer a message, by its id; whole if it has only just come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +47,62 @@ class Receipt:
 class Inbox:
     """What came in and is not answered yet. `take_in` is durable when it returns."""
 
-    def __init__(self, ledger: Ledger, memories: Memories, route: Route, at_once: int, message_chars: int):
+    def __init__(
+        self,
+        ledger: Ledger,
+        memories: Memories,
+        route: Route,
+        living: Callable[[str], Answering | None],
+        at_once: int,
+        message_chars: int,
+    ):
+        """`living` finds the current version of an agent by its name."""
         self._ledger, self._memories, self._route = ledger, memories, route
-        self._message_chars = message_chars
-        self.lanes = Lanes(at_once)
+        self._living, self._message_chars = living, message_chars
+        self.lanes = Lanes(at_once, here=lambda agent: living(agent) is not None)
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
+        self._filing: set[asyncio.Future[intake.Intake]] = set()
         self._at_hand: dict[str, Message] = {}
         self._suspects = 0
         self._one_suspect = asyncio.Lock()
 
-    async def take_in(self, message: Message, refuse_when_full: bool = False) -> Receipt:
+    async def take_in(self, message: Message, may_refuse: bool = False) -> Receipt:
         """Store a message and queue its turns; the same one again is only found.
 
-        What an agent cannot keep waiting it only hears; a door that can say so asks to be refused with Overloaded.
+        A door that can refuse gets Overloaded for what an agent cannot keep waiting, and Conflict for another message
+        under a known id. For all others such a message is heard, not answered, or counts as the known one.
         """
         message = self._storable(message)
         places = {agent: self._place(agent, message, place) for agent, place in self._route(message).items()}
-        if refuse_when_full and places.get(message.to) == "full":
+        if may_refuse and places.get(message.to) == "full":
             raise Overloaded(f"{message.to} has too much to answer; try again later")
         filed: dict[str, intake.Place] = {a: "heard" if place == "full" else place for a, place in places.items()}
         # Submitted before the first await: messages keep the order they arrived in.
         committed = self._ledger.submit(
             partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed)
         )
+        # A door that is closed meanwhile must not keep a message that is on disk from its turn.
+        filing = asyncio.ensure_future(self._file(committed))
+        self._filing.add(filing)
+        filing.add_done_callback(self._filing.discard)
+        taken = await asyncio.shield(filing)
+        if may_refuse and not taken.same:
+            raise Conflict(f"{message.platform_id!r} was used for another message")
+        answering = tuple(turn_id(agent, message.id) for agent, place in filed.items() if place == "waiting")
+        return Receipt(message.id, answering, taken.new)
+
+    async def _file(self, committed: "asyncio.Future[intake.Intake]") -> intake.Intake:
+        """Once a message is on disk: remember it, and queue its turns."""
         taken = await committed
         self._memories.put(taken.memories)
         if taken.waiting and len(self._at_hand) < MOST_AT_HAND:
-            self._at_hand[message.id] = taken.message
+            self._at_hand[taken.message.id] = taken.message
         for agent in taken.waiting:
-            self.lanes.put(Lane(agent, message.room), message.id)
+            self.lanes.put(Lane(agent, taken.message.room), taken.message.id)
         self._more.set()
-        answering = tuple(turn_id(agent, message.id) for agent, place in filed.items() if place == "waiting")
-        return Receipt(message.id, answering, taken.new)
+        return taken
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self._message_chars]
@@ -102,29 +128,31 @@ class Inbox:
         """An agent has come or gone: look again at what can be answered."""
         self._more.set()
 
-    async def run(self, answer: Answer) -> None:
+    async def run(self) -> None:
         """Answer what waits, until cancelled; turns under way are cancelled too."""
         try:
             while True:
                 await self._more.wait()
                 self._more.clear()
                 while ready := self.lanes.next():
-                    self._start(answer, *ready)
+                    self._start(*ready)
         finally:
             for turn in self._turns:
                 turn.cancel()
             await asyncio.gather(*self._turns, return_exceptions=True)
 
-    def _start(self, answer: Answer, lane: Lane, message_id: str) -> None:
+    def _start(self, lane: Lane, message_id: str) -> None:
+        agent = self._living(lane.agent)
+        assert agent, "lanes of an agent that is not here are not served"
         turn = asyncio.create_task(
-            self._answer(answer, lane, message_id), name=f"turn {turn_id(lane.agent, message_id)}"
+            self._answer(agent, lane, message_id), name=f"turn {turn_id(lane.agent, message_id)}"
         )
         self._turns.add(turn)
         turn.add_done_callback(self._turns.discard)
 
-    async def _answer(self, answer: Answer, lane: Lane, message_id: str) -> None:
+    async def _answer(self, agent: Answering, lane: Lane, message_id: str) -> None:
         try:
-            await answer(lane.agent, message_id, self._at_hand.pop(message_id, None))
+            await agent.turn(message_id, self._at_hand.pop(message_id, None))
         except Exception:
             # The turn is not closed: its row waits on disk, and the next start takes it up.
             log.exception("%s: the turn for %s could not be closed", lane.agent, message_id)

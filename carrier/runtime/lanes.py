@@ -1,7 +1,7 @@
 """Which message is answered next: in order within a lane, round robin over agents, then over their lanes."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from carrier.types import Lane
 
@@ -9,10 +9,9 @@ from carrier.types import Lane
 class Lanes:
     """Ids that wait, and who is being served. It decides; it runs nothing."""
 
-    def __init__(self, at_once: int):
-        self.at_once = at_once
-        self.absent: set[str] = set()
-        """Agents that are not here: their lanes wait until they come back."""
+    def __init__(self, at_once: int, here: Callable[[str], bool] = lambda agent: True):
+        """The lanes of an agent that is not `here` wait until it comes back."""
+        self.at_once, self._here = at_once, here
         self._waiting: dict[Lane, deque[str]] = {}
         self._ready: dict[str, deque[Lane]] = {}
         self._busy: dict[str, int] = {}
@@ -33,7 +32,7 @@ class Lanes:
         if self._turns >= self.at_once or self._holds:
             return None
         for agent in list(self._ready):
-            if agent in self.absent or self._busy.get(agent, 0) >= self._most_of_one():
+            if not self._here(agent) or self._busy.get(agent, 0) >= self._most_of_one():
                 continue
             lane = self._ready[agent].popleft()
             self._to_the_back(agent)
