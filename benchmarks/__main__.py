@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,18 +102,25 @@ async def host(folder: Path) -> AsyncIterator[Running]:
     await process.wait()
 
 
+async def until(running: Running, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """How memory stands once this holds of it; another process can only be asked again and again."""
+    async with asyncio.timeout(120):
+        while True:
+            now = await asyncio.to_thread(running.memory)
+            if holds(now):
+                return now
+            await asyncio.sleep(0.02)
+
+
 async def until_ready(running: Running) -> float:
-    while not (await asyncio.to_thread(running.memory))["ready"]:
-        await asyncio.sleep(0.01)
+    await until(running, lambda now: now["ready"])
     return time.perf_counter() - running.began
 
 
 async def until_embedded(running: Running, messages: int) -> None:
     """Every message and every answer is stored with its vector, or the figures above are worth nothing."""
     wanted = 2 * messages
-    async with asyncio.timeout(120):
-        while (now := await asyncio.to_thread(running.memory))["stored"] < wanted or now["without_vector"]:
-            await asyncio.sleep(0.1)
+    now = await until(running, lambda now: now["stored"] >= wanted and not now["without_vector"])
     assert now["stored"] == wanted, f"{now['stored']} memories are stored, not {wanted}"
     assert not now["problem"], now["problem"]
 
@@ -131,7 +138,7 @@ async def talk(running: Running, rooms: int, each: int, first: int, name: str) -
 
 
 def row(what: str, figure: str, compared: str = "") -> None:
-    print(f"{what:<34}{figure:<44}{'ElizaOS 1.7.2: ' + compared if compared else ''}".rstrip(), flush=True)
+    print(f"{what:<40}{figure:<44}{'ElizaOS 1.7.2: ' + compared if compared else ''}".rstrip(), flush=True)
 
 
 def speed(rate: float, times: list[float]) -> str:

@@ -161,7 +161,7 @@ class Host:
     async def apply(self, catalog: Catalog) -> None:
         self.catalog = catalog
         wanted = {**catalog.agents, **catalog.clients}
-        self.broken = {name: broken for name, broken in self.broken.items() if name in wanted}
+        self.broken = {name: broken for name, broken in self.broken.items() if wanted.get(name) == broken.version}
         for problem in catalog.problems:
             log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
         await self._apply_agents(plan({name: it.agent for name, it in self.agents.items()}, catalog.agents))
@@ -183,35 +183,39 @@ class Host:
             runtime, models = await self._workshop.runtime(agent)
         # Operators' own code is imported here: whatever it raises, the others go on.
         except Exception as error:
-            self.broken[agent.name] = Broken(agent, f"{type(error).__name__}: {error}")
-            goes_on = "its last version goes on" if agent.name in self.agents else "it does not run"
-            log.error("%s: cannot be made, %s: %s", agent.name, goes_on, error)
+            self._breaks(agent, error, goes_on=agent.name in self.agents)
             return
         self.broken.pop(agent.name, None)
         self.agents[agent.name] = LivingAgent(runtime, models)
         log.info("%s: live, with %s", agent.name, models["large"].use)
 
+    def _breaks(self, version: Agent | ClientDefinition, error: Exception, goes_on: bool) -> None:
+        self.broken[version.name] = Broken(version, f"{type(error).__name__}: {error}")
+        then = "its last version goes on" if goes_on else "it does not run"
+        log.error("%s: cannot be made, %s: %s", version.name, then, error)
+
     async def _apply_clients(self, todo: Plan[ClientDefinition]) -> None:
-        for name in (*todo.gone, *(definition.name for definition in todo.changed)):
+        for name in todo.gone:
             await self._stop_client(name)
         for definition in (*todo.new, *todo.changed):
             if not self._is_broken(definition):
-                self._start_client(definition)
+                await self._swap_client(definition)
 
     def _is_broken(self, version: Agent | ClientDefinition) -> bool:
         known = self.broken.get(version.name)
         return known is not None and known.version == version
 
-    def _start_client(self, definition: ClientDefinition) -> None:
+    async def _swap_client(self, definition: ClientDefinition) -> None:
         name = definition.name
         try:
             client = self._workshop.client(definition)
         # A client's code may be anybody's.
         except Exception as error:
-            self.broken[name] = Broken(definition, f"{type(error).__name__}: {error}")
-            log.error("%s: cannot be made: %s", name, error)
+            self._breaks(definition, error, goes_on=name in self.clients)
             return
         self.broken.pop(name, None)
+        if name in self.clients:
+            await self._stop_client(name)
         living = LivingClient(definition, client, Sender(name, client, self.ledger), self._deliver)
         self.clients[name] = living
         self._lives[name] = asyncio.create_task(living.run(), name=f"client {name}")
@@ -240,7 +244,8 @@ class Host:
             log.warning("turns are still under way after %g s; they are resumed at the next start", TURNS_SECONDS)
         try:
             async with asyncio.timeout(SENDERS_SECONDS):
-                await asyncio.gather(*(living.sender.idle() for living in self.clients.values()))
+                running = [living.sender for living in self.clients.values() if living.state == "running"]
+                await asyncio.gather(*(sender.idle() for sender in running))
         except TimeoutError:
             log.warning("some answers are not sent yet; they are sent at the next start")
 
@@ -253,23 +258,21 @@ class Host:
 async def running(catalog: Catalog) -> AsyncIterator[Host]:
     """A host that lives while the block runs; leaving it drains and closes everything, in reverse.
 
-    Raises AlreadyRunning when another host has the data folder.
+    Its data folder has to be `locked` meanwhile.
     """
-    data = catalog.host.data
-    with locked(data):
-        async with AsyncExitStack() as opened:
-            ledger = await opened.enter_async_context(open_ledger(data / "ledger.db"))
-            memories = await opened.enter_async_context(_memories(catalog, ledger))
-            host = Host(catalog, ledger, memories, Watchers())
-            opened.push_async_callback(host.exporter.export)
-            # Before any client delivers: what was left unanswered comes first.
-            await host.inbox.resume()
-            await host.apply(catalog)
-            opened.push_async_callback(host.close)
-            lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), _watch(host)]
-            async with _together(lives, ledger):
-                yield host
-                await host.drain()
+    async with AsyncExitStack() as opened:
+        ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
+        memories = await opened.enter_async_context(_memories(catalog, ledger))
+        host = Host(catalog, ledger, memories, Watchers())
+        opened.push_async_callback(host.exporter.export)
+        # Before any client delivers: what was left unanswered comes first.
+        await host.inbox.resume()
+        await host.apply(catalog)
+        opened.push_async_callback(host.close)
+        lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), _watch(host)]
+        async with _together(lives, ledger):
+            yield host
+            await host.drain()
 
 
 def usable(catalog: Catalog) -> Catalog:
@@ -313,7 +316,7 @@ async def _as_long_as(ledger: Ledger) -> None:
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """One host, one folder. The lock goes with the process, however that ends."""
+    """One host, one folder: raises AlreadyRunning. The lock goes with the process, however that ends."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "carrier.lock").open("a+") as file:
         if not _lock(file.fileno()):

@@ -127,6 +127,9 @@ def _outline(name: str, source: str) -> _Outline:
         return _Outline(tuple(_variables(tree)), stored, tuple(_references(tree)))
     except TemplateSyntaxError as error:
         raise TemplateError(name, error.lineno, error.message or "is no template") from error
+    # Brackets without end, numbers without end.
+    except (RecursionError, ValueError) as error:
+        raise TemplateError(name, 1, f"is no template: {error}") from error
 
 
 def _variables(tree: nodes.Template) -> Iterator[tuple[str, int]]:

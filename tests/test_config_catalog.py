@@ -1,5 +1,6 @@
 """A project's files as the host sees them: what they become, and what is wrong with them."""
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from carrier.config.catalog import Catalog, load
-from carrier.config.diagnostics import CODES
+from carrier.config.diagnostics import CODES, rendering
 from carrier.testing.projects import SMALL, write
 from carrier.types import ActionDefinition, Example, PartUse, ScriptStep, Words
 
@@ -468,6 +469,41 @@ def test_a_project_without_its_carrier_yaml_is_a_problem_and_no_more(tmp_path: P
     (problem,) = load(tmp_path, {}).problems
 
     assert str(problem).startswith("carrier.yaml:1:1: CAR001 ")
+
+
+def test_no_file_whatever_it_holds_keeps_the_others_from_being_read(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    write(tmp_path)
+    for _ in range(300):
+        name, content = chance.choice(sorted(SMALL.items()))
+        write(tmp_path, {name: damaged(str(content), chance)})
+
+        catalog = load(tmp_path, {}, chance.choice([None, load(tmp_path, {})]))
+
+        assert all(problem.line > 0 and problem.column > 0 for problem in catalog.problems)
+        assert rendering(catalog.problems, catalog.text).count(" CAR") == len(catalog.problems)
+        write(tmp_path, {name: content})
+
+
+def damaged(text: str, chance: random.Random) -> str:
+    for _ in range(chance.randint(1, 4)):
+        start, length = chance.randint(0, len(text)), chance.randint(0, 12)
+        text = text[:start] + chance.choice(HOSTILE) + text[start + length :]
+    return text
+
+
+HOSTILE = [
+    *"{}[]:#&*!|>'\"%@`,?-~ \t\n0$\\<=\0é",
+    "${",
+    "${file:/dev/zero}",
+    "{{",
+    "}}",
+    "{%",
+    "---\n",
+    "<<: ",
+    "&a ",
+    "*a",
+]
 
 
 def test_reading_the_configuration_imports_nothing_heavy() -> None:

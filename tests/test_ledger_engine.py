@@ -3,14 +3,18 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from carrier.errors import LedgerError
 from carrier.ledger.engine import Clock, Ledger, open_ledger
-from carrier.ledger.tables import cursors
+from carrier.ledger.intake import take_in
+from carrier.ledger.tables import cursors, outbox
+from carrier.types import Message
 
 
 @pytest.fixture
@@ -117,3 +121,70 @@ def test_the_clock_never_repeats_nor_goes_back() -> None:
     clock = Clock(last=9, now=lambda: next(times))
 
     assert [clock.tick() for _ in range(4)] == [10, 11, 12, 20]
+
+
+async def test_a_full_disk_is_told_by_its_name_and_passes(ledger: Ledger) -> None:
+    await ledger.write(no_more_pages)
+
+    outcomes = await asyncio.gather(
+        *(ledger.submit(put(owner, "x" * 50_000)) for owner in "ab"), return_exceptions=True
+    )
+    await ledger.write(lambda it: it.exec_driver_sql("PRAGMA max_page_count=100000").scalar())
+    await ledger.write(put("c", "x" * 50_000))
+
+    assert [str(outcome) for outcome in outcomes] == ["the ledger could not commit: database or disk is full"] * 2
+    assert all(isinstance(outcome, LedgerError) for outcome in outcomes)
+    assert await ledger.read(owners) == ["c"]
+
+
+def no_more_pages(connection: Connection) -> None:
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").scalar()
+
+
+async def test_what_was_to_be_stored_does_not_stand_in_an_error(ledger: Ledger) -> None:
+    await ledger.write(put("a", "a secret"))
+
+    with pytest.raises(IntegrityError) as failed:
+        await ledger.write(put("a", "a secret"))
+
+    assert "a secret" not in str(failed.value)
+
+
+async def test_who_comes_while_it_closes_is_refused_even_if_another_was_cancelled(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    closing = asyncio.ensure_future(ledger.close())
+    await asyncio.sleep(0)
+    cancelled, late = ledger.submit(put("a")), ledger.submit(put("b"))
+    cancelled.cancel()
+
+    with pytest.raises(LedgerError):
+        await late
+    await closing
+    await ledger.ended
+
+
+@pytest.mark.parametrize("name", ["my bots", "what?", "no#1", "100%41"])
+async def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
+    async with open_ledger(tmp_path / name / "ledger.db") as ledger:
+        await ledger.write(put("a"))
+
+        assert await ledger.read(owners) == ["a"]
+
+    assert (tmp_path / name / "ledger.db").exists()
+
+
+async def test_the_clock_goes_on_after_what_is_stored_though_the_machine_s_was_set_back(tmp_path: Path) -> None:
+    ahead = Ledger(tmp_path / "ledger.db", now=lambda: 2_000)
+    message = Message("chat", "1", "chat/a", "chat:a", "Hello")
+    await ahead.write(partial(take_in, clock=ahead.clock, message=message, agents={"tifa": "waiting"}))
+    last = ahead.clock.tick()
+    outgoing = {"key": "k", "client": "c", "room": "r", "agent": "a", "message": "m", "text": "", "reply_to": ""}
+    await ahead.write(
+        lambda it: it.execute(insert(outbox), {**outgoing, "state": "waiting", "position": 0, "at": last})
+    )
+    await ahead.close()
+
+    behind = Ledger(tmp_path / "ledger.db", now=lambda: 1_000)
+    assert behind.clock.tick() == last + 1
+    await behind.close()

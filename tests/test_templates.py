@@ -110,6 +110,12 @@ def test_a_phrase_that_is_none_fails_before_it_is_used() -> None:
         phrase("Hello {{ name")
 
 
+@pytest.mark.parametrize("source", ["{{ " + "(" * 100_000, "{{ " + "9" * 100_000 + " }}"], ids=["brackets", "digits"])
+def test_what_no_parser_can_take_is_no_template(source: str) -> None:
+    with pytest.raises(TemplateError, match="phrase:1: is no template"):
+        phrase(source)
+
+
 DOUBLING = "{% set box = namespace(text='0123456789') %}{% for i in range(40) %}{% set DO %}{% endfor %}"
 
 

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial, wraps
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,40 +14,39 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from carrier.api.asking import Pending, answered, ask, listen, rendered
-from carrier.api.forms import Form, FormError, answer_json, keep_file, read_form
+from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
+from carrier.api.forms import FormError, Look, answer_json, keep_file, read_form, read_key, valid
 from carrier.api.guards import Guard, problem
 from carrier.api.status import status as status_of
-from carrier.errors import Conflict, LedgerError, Overloaded, UnknownAgent
+from carrier.errors import Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
 from carrier.host import Host
 from carrier.ledger import rooms
 from carrier.runtime.watchers import Piece
 from carrier.types import Message
 
 BODY_BESIDE_THE_FILE = 1_000_000
-MOST_LINES = 500
 
 Handler = Callable[[Host, Request], Awaitable[Response]]
 
 
-def make_app(host: Host, token: str) -> Starlette:
+def make_app(host: Host, token: str, patience: float = PATIENCE) -> Starlette:
     settings = host.settings
     guard = Middleware(
         Guard, token=token, hosts=[settings.server.host], most_bytes=settings.limits.upload + BODY_BESIDE_THE_FILE
     )
-    routes = [
+    routes: list[tuple[str, str, Handler]] = [
         ("/health", "GET", health),
         ("/status", "GET", status),
         ("/agents", "GET", agents),
         ("/turns/{turn:path}", "GET", turn),
-        ("/{agent}/message", "POST", message),
+        ("/{agent}/message", "POST", partial(message, patience=patience)),
         ("/{agent}/render", "POST", render),
         ("/{agent}/history", "GET", history),
     ]
     return Starlette(
         routes=[Route(path, _handled(host, handler), methods=[method]) for path, method, handler in routes],
         middleware=[guard],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _refused, Exception: _failed},
     )
 
 
@@ -66,6 +67,8 @@ def _handled(host: Host, handler: Handler) -> Callable[[Request], Awaitable[Resp
             return problem(429, str(error))
         except LedgerError as error:
             return problem(503, f"nothing can be stored now: {error}")
+        except TemplateError as error:
+            return problem(500, str(error))
 
     return handled
 
@@ -73,6 +76,10 @@ def _handled(host: Host, handler: Handler) -> Callable[[Request], Awaitable[Resp
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem(error.status_code, error.detail)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return problem(500, "the host made a mistake, which stands in its log")
 
 
 # --- how things stand -----------------------------------------------------------------------------------
@@ -94,43 +101,44 @@ async def agents(host: Host, request: Request) -> Response:
 # --- talking --------------------------------------------------------------------------------------------
 
 
-async def message(host: Host, request: Request) -> Response:
+async def message(host: Host, request: Request, patience: float) -> Response:
     """Answer a message. `Accept: text/event-stream` gets it as it grows: `delta`, `replace`, then `final`."""
     if host.stopping:
         return problem(503, "the host is stopping; try again in a moment")
     said = await _message(host, request)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return _stream(host, said)
-    answer = await ask(host, said)
+        return _stream(host, said, patience)
+    answer = await ask(host, said, patience)
     if isinstance(answer, Pending):
-        return JSONResponse({"turn": answer.turn, "url": f"/turns/{answer.turn}"}, 202)
+        return JSONResponse(_where(answer.turn), 202)
     return JSONResponse(answer_json(answer))
 
 
 async def _message(host: Host, request: Request) -> Message:
     settings, agent = host.settings, request.path_params["agent"]
     host.agent(agent)
-    form, file = await read_form(request, settings.limits.message_chars)
+    key, (form, file) = read_key(request), await read_form(request, settings.limits.message_chars)
     files = [await keep_file(file, settings.data, settings.limits.upload)] if file else []
-    return form.message(agent, request.headers.get("idempotency-key", ""), tuple(files))
+    return form.message(agent, key, tuple(files))
 
 
-def _stream(host: Host, said: Message) -> Response:
+def _stream(host: Host, said: Message, patience: float) -> Response:
     # Imported with the first stream: a host listens the sooner for it.
     from sse_starlette import EventSourceResponse
 
-    return EventSourceResponse(_events(host, said))
+    return EventSourceResponse(_events(host, said, patience))
 
 
-async def _events(host: Host, said: Message) -> AsyncIterator[dict[str, str]]:
-    async for item in listen(host, said):
-        match item:
-            case Piece():
-                yield _event("replace" if item.replace else "delta", {"text": item.text})
-            case Pending():
-                yield _event("pending", {"turn": item.turn, "url": f"/turns/{item.turn}"})
-            case _:
-                yield _event("final", answer_json(item))
+async def _events(host: Host, said: Message, patience: float) -> AsyncIterator[dict[str, str]]:
+    async with aclosing(listen(host, said, patience)) as items:
+        async for item in items:
+            match item:
+                case Piece():
+                    yield _event("replace" if item.replace else "delta", {"text": item.text})
+                case Pending():
+                    yield _event("pending", _where(item.turn))
+                case _:
+                    yield _event("final", answer_json(item))
 
 
 def _event(name: str, data: object) -> dict[str, str]:
@@ -145,8 +153,13 @@ async def turn(host: Host, request: Request) -> Response:
     except LookupError:
         return problem(404, f"there is no turn {name!r}", field="turn")
     if ended is None:
-        return JSONResponse({"turn": name, "url": f"/turns/{name}"}, 202)
+        return JSONResponse(_where(name), 202)
     return JSONResponse(answer_json(ended))
+
+
+def _where(turn: str) -> dict[str, str]:
+    """Where the answer of a turn will be."""
+    return {"turn": turn, "url": f"/turns/{quote(turn)}"}
 
 
 async def render(host: Host, request: Request) -> Response:
@@ -158,9 +171,6 @@ async def render(host: Host, request: Request) -> Response:
 async def history(host: Host, request: Request) -> Response:
     """What was said last in a room, as an agent saw it."""
     agent = host.agent(request.path_params["agent"]).agent
-    query = request.query_params
-    form = Form.model_validate({key: query[key] for key in ("userId", "roomId") if key in query})
-    room = form.message(agent.name, key="").room
-    most = min(int(query.get("limit", "20")), MOST_LINES) if query.get("limit", "20").isdigit() else 20
-    lines = await host.ledger.read(partial(rooms.recent, agent=agent.name, room=room, most=most))
-    return JSONResponse({"room": room, "lines": [asdict(line) for line in lines]})
+    look = valid(Look, dict(request.query_params))
+    lines = await host.ledger.read(partial(rooms.recent, agent=agent.name, room=look.room, most=look.limit))
+    return JSONResponse({"room": look.room, "lines": [asdict(line) for line in lines]})

@@ -1,7 +1,8 @@
 """Hands a message to the host and waits for its answer, as long as a caller may."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from carrier.host import Host
 from carrier.ledger import turns as rows
 from carrier.ledger.turns import turn_id
-from carrier.runtime.watchers import Piece
+from carrier.runtime.watchers import Piece, Watcher
 from carrier.types import Ended, Message
 
-SECONDS = 60.0
-"""How long a caller is kept waiting; the turn goes on without it."""
+PATIENCE = 60.0
+"""Seconds that a caller is kept waiting; the turn goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,19 @@ class Pending:
     turn: str
 
 
-async def ask(host: Host, message: Message) -> Ended | Pending:
+async def ask(host: Host, message: Message, patience: float) -> Ended | Pending:
     """The answer to a message; the same message again gets the same answer, and no second turn."""
-    async for item in listen(host, message, streaming=False):
-        if not isinstance(item, Piece):
-            return item
+    async with aclosing(listen(host, message, patience, streaming=False)) as items:
+        async for item in items:
+            if not isinstance(item, Piece):
+                return item
     raise AssertionError("a turn that ends tells its watchers")
 
 
-async def listen(host: Host, message: Message, streaming: bool = True) -> AsyncIterator[Piece | Ended | Pending]:
-    """The answer as it grows, then as it is."""
+async def listen(
+    host: Host, message: Message, patience: float, streaming: bool = True
+) -> AsyncGenerator[Piece | Ended | Pending]:
+    """The answer as it grows, then as it is; Pending when it takes longer than `patience`, in seconds."""
     turn = turn_id(message.to, message.id)
     with host.watchers.watch(turn, streaming) as watcher:
         receipt = await host.inbox.take_in(message, may_refuse=True)
@@ -41,27 +45,28 @@ async def listen(host: Host, message: Message, streaming: bool = True) -> AsyncI
         elif not receipt.turns:
             yield Ended(turn, message.to, message.room, "silent", ())
         else:
+            until = asyncio.get_running_loop().time() + patience
             try:
-                async with asyncio.timeout(SECONDS):
-                    while piece := await _next(watcher.ended, watcher.pieces):
-                        yield piece
+                while piece := await _next(watcher, until):
+                    yield piece
                 yield watcher.ended.result()
             except TimeoutError:
                 yield Pending(turn)
 
 
-async def _next(ended: "asyncio.Future[Ended]", pieces: "asyncio.Queue[Piece] | None") -> Piece | None:
-    """The next piece; None when the turn has ended and all were read."""
-    if pieces is None:
-        await asyncio.shield(ended)
-        return None
-    reading = asyncio.ensure_future(pieces.get())
-    try:
-        both: set[asyncio.Future[Any]] = {reading, ended}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        return reading.result() if reading.done() else None
-    finally:
-        reading.cancel()
+async def _next(watcher: Watcher, until: float) -> Piece | None:
+    """The next piece; None when the turn has ended and all were read. Raises TimeoutError past its time."""
+    async with asyncio.timeout_at(until):
+        if watcher.pieces is None:
+            await asyncio.shield(watcher.ended)
+            return None
+        reading = asyncio.ensure_future(watcher.pieces.get())
+        try:
+            both: set[asyncio.Future[Any]] = {reading, watcher.ended}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else None
+        finally:
+            reading.cancel()
 
 
 async def answered(host: Host, turn: str) -> Ended | None:

@@ -4,7 +4,7 @@ import mimetypes
 import time
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +15,7 @@ from carrier.types import Attachment, Ended, Message
 
 CLIENT = "api"
 MOST_TEXT_OF_A_FILE = 50_000
+MOST_KEY_CHARS = 200
 
 
 class FormError(Exception):
@@ -25,23 +26,39 @@ class FormError(Exception):
         super().__init__(f"{field}: {message}")
 
 
-class Form(BaseModel):
-    """The body of `POST /{agent}/message`, as JSON or as a form."""
+class Place(BaseModel):
+    """Who is speaking, and where: without a room, in the one that a user has with the host."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    text: str = ""
     user_id: str = Field("user", alias="userId", min_length=1, max_length=200)
     room_id: str | None = Field(None, alias="roomId", min_length=1, max_length=200)
+
+    @property
+    def room(self) -> str:
+        return f"{CLIENT}/{self.room_id or '@' + self.user_id}"
+
+
+class Look(Place):
+    """The query of `GET /{agent}/history`."""
+
+    limit: int = Field(20, ge=1, le=500)
+
+
+class Form(Place):
+    """The body of `POST /{agent}/message`, as JSON or as a form."""
+
+    model_config = ConfigDict(strict=True)
+
+    text: str = ""
     user_name: str = Field("", alias="userName", max_length=200)
     name: str = Field("", max_length=200)
 
     def message(self, agent: str, key: str, attachments: tuple[Attachment, ...] = ()) -> Message:
-        """Without a room, it is said in the one that a user has with the host."""
         return Message(
             client=CLIENT,
             platform_id=key or new_id(),
-            room=f"{CLIENT}/{self.room_id or '@' + self.user_id}",
+            room=self.room,
             sender=f"{CLIENT}:{self.user_id}",
             sender_name=self.user_name or self.name,
             text=self.text,
@@ -55,11 +72,7 @@ class Form(BaseModel):
 async def read_form(request: Request, most_chars: int) -> tuple[Form, UploadFile | None]:
     """Raises FormError with the field that is wrong."""
     fields, file = await _fields(request)
-    try:
-        form = Form.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
+    form = valid(Form, fields)
     if len(form.text) > most_chars:
         raise FormError("text", f"is {len(form.text)} characters long; at most {most_chars} are taken")
     if not form.text.strip() and file is None:
@@ -67,16 +80,37 @@ async def read_form(request: Request, most_chars: int) -> tuple[Form, UploadFile
     return form, file
 
 
+def read_key(request: Request) -> str:
+    """What a caller calls its message, so that it may send it twice; empty if it does not say."""
+    key = request.headers.get("idempotency-key", "")
+    if len(key) > MOST_KEY_CHARS:
+        raise FormError("Idempotency-Key", f"is longer than {MOST_KEY_CHARS} characters")
+    return key
+
+
+F = TypeVar("F", bound=BaseModel)
+
+
+def valid(form: type[F], fields: Any) -> F:
+    try:
+        return form.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
+
+
 async def _fields(request: Request) -> tuple[Any, UploadFile | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
         form = await request.form(max_files=1, max_fields=20)
         file = form.get("file")
-        fields = {key: value for key, value in form.multi_items() if not isinstance(value, UploadFile)}
-        return fields, file if isinstance(file, UploadFile) else None
+        fields = {key: value for key, value in form.multi_items() if key != "file"}
+        if file is not None and not isinstance(file, UploadFile):
+            raise FormError("file", "is no file: send it as a part of multipart/form-data with a file name")
+        return fields, file
     try:
         fields = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormError("body", f"is no JSON and no form: {error}") from error
     if not isinstance(fields, dict):
         raise FormError("body", 'has to be a JSON object, such as {"text": "Hello"}')
@@ -86,6 +120,7 @@ async def _fields(request: Request) -> tuple[Any, UploadFile | None]:
 async def keep_file(file: UploadFile, data: Path, most_bytes: int) -> Attachment:
     """Keep an upload under a name of ours; a model reads of it what is text."""
     content = await file.read(most_bytes + 1)
+    await file.close()
     if len(content) > most_bytes:
         raise FormError("file", f"is larger than {most_bytes} bytes")
     name = Path(file.filename or "file").name[:200]

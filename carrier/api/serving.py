@@ -13,7 +13,7 @@ from carrier.api.app import make_app
 from carrier.api.tokens import ADDRESS, own_token
 from carrier.config.catalog import Catalog
 from carrier.errors import CarrierError
-from carrier.host import Host, running, usable
+from carrier.host import Host, locked, running, usable
 
 GRACE_SECONDS = 5
 BACKLOG = 2048
@@ -63,12 +63,17 @@ class Opened:
 
 @asynccontextmanager
 async def open_door(catalog: Catalog, port: int | None = None) -> AsyncIterator[Opened]:
-    """A host that answers over HTTP while the block runs; a port overrules the configured one, 0 takes a free one."""
+    """A host that answers over HTTP while the block runs; a port overrules the configured one, 0 takes a free one.
+
+    Raises AlreadyRunning when another host has the data folder.
+    """
     settings = usable(catalog).host
-    with listening(settings.server.host, settings.server.port if port is None else port) as sock:
+    name = settings.server.host
+    # The lock comes first: a second host in one folder would find the port taken too, which tells its operator less.
+    with locked(settings.data), listening(name, settings.server.port if port is None else port) as sock:
         async with running(catalog) as host:
             token, is_new = own_token(settings.data)
-            address = f"http://{settings.server.host}:{sock.getsockname()[1]}"
+            address = f"http://{f'[{name}]' if ':' in name else name}:{sock.getsockname()[1]}"
             async with serving(make_app(host, token), sock):
                 (settings.data / ADDRESS).write_text(address)
                 host.memories.open()

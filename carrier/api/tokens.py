@@ -14,13 +14,14 @@ ADDRESS = "address"
 def own_token(data: Path) -> tuple[str, bool]:
     """The host's token, and whether it was made just now."""
     path = data / TOKEN
-    try:
-        return path.read_text().strip(), False
-    except FileNotFoundError:
-        token = "carrier_" + secrets.token_urlsafe(32)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(token + "\n")
-        return token, True
+    # An empty file, from a start that was cut off, would let in whoever sends no token.
+    if path.exists() and (token := path.read_text().strip()):
+        return token, False
+    token = "carrier_" + secrets.token_urlsafe(32)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token + "\n")
+    return token, True
 
 
 def accepted(header: str, token: str) -> bool:

@@ -181,7 +181,7 @@ class _Loading:
         if not documents and self._last:
             return str(self._last.host.env_file)
         written = documents[0].data.get("env_file") if documents else None
-        return written if isinstance(written, str) else ".env"
+        return written if isinstance(written, str) and models.is_inside(written) else ".env"
 
     # --- documents ---
 

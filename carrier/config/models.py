@@ -35,9 +35,14 @@ def _name(value: str) -> str:
     return value
 
 
-def _inside(value: str) -> str:
+def is_inside(value: str) -> bool:
+    """Whether a path, as it is written, stays in the folder it starts from."""
     path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value:
+    return not (path.is_absolute() or ".." in path.parts or "\\" in value or "\0" in value)
+
+
+def _inside(value: str) -> str:
+    if not is_inside(value):
         raise ValueError("a path starts at the project's folder and stays inside it")
     return value
 

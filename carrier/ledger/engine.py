@@ -14,14 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from carrier.errors import LedgerError
 from carrier.ledger import schema
-from carrier.ledger.tables import memory_log, messages
+from carrier.ledger.tables import memory_log, messages, outbox
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class Ledger:
                 select(
                     select(func.max(messages.c.at)).scalar_subquery(),
                     select(func.max(memory_log.c.position)).scalar_subquery(),
+                    select(func.max(outbox.c.at)).scalar_subquery(),
                 )
             ).one()
         self.clock = Clock(max(at or 0 for at in newest), now)
@@ -69,6 +71,7 @@ class Ledger:
         self._thread = threading.Thread(target=self._write_for_ever, name="ledger", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
         self._local = threading.local()
+        self._reading: list[Engine] = []
         self._thread.start()
 
     def submit(self, transaction: Transaction[T]) -> "asyncio.Future[T]":
@@ -93,7 +96,9 @@ class Ledger:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._readers.shutdown()
-        self._engine.dispose()
+        # The last connection to go takes the write-ahead log with it.
+        for engine in (*self._reading, self._engine):
+            engine.dispose()
 
     # --- in the writer's thread
 
@@ -130,7 +135,7 @@ class Ledger:
 
     def _end(self, reason: LedgerError | None) -> None:
         while not self._queue.empty():
-            if item := self._queue.get_nowait():
+            if (item := self._queue.get_nowait()) and not item.done.done():
                 item.done.set_exception(reason or LedgerError(f"{self.path}: the ledger is closed"))
         if reason and not self.ended.done():
             self.ended.set_exception(reason)
@@ -142,6 +147,7 @@ class Ledger:
     def _read(self, query: Transaction[T]) -> T:
         if not hasattr(self._local, "engine"):
             self._local.engine = _reading(self.path)
+            self._reading.append(self._local.engine)
         with self._local.engine.connect() as connection:
             return query(connection)
 
@@ -167,7 +173,7 @@ def _commit(connection: Connection, batch: list[_Waiting]) -> list[Outcome]:
     except Exception as error:
         # A COMMIT that failed leaves its transaction open.
         connection.connection.rollback()
-        reason = LedgerError(f"the ledger could not commit: {error}")
+        reason = LedgerError(f"the ledger could not commit: {getattr(error, 'orig', error)}")
         reason.__cause__ = error
         return [(waiting.done, None, reason) for waiting in batch]
 
@@ -176,6 +182,9 @@ def _run(connection: Connection, waiting: _Waiting) -> Outcome:
     connection.exec_driver_sql("SAVEPOINT one")
     try:
         value = waiting.transaction(connection)
+    except OperationalError:
+        # It is the disk that failed, not the transaction: SQLite may have undone the whole batch already.
+        raise
     except Exception as error:
         connection.exec_driver_sql("ROLLBACK TO one")
         connection.exec_driver_sql("RELEASE one")
@@ -195,7 +204,8 @@ def _settle(outcomes: list[Outcome]) -> None:
 
 
 def _writing(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: object) -> None:
@@ -212,9 +222,8 @@ def _writing(path: Path) -> Engine:
 
 
 def _reading(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite:///file:{path}?mode=ro&uri=true", poolclass=StaticPool, isolation_level="AUTOCOMMIT"
-    )
+    url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, isolation_level="AUTOCOMMIT")
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: object) -> None:

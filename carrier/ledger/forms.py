@@ -1,9 +1,11 @@
 """How values become the JSON text of a row, and come back as what they were."""
 
+import json
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import Row
 
 from carrier.types import Attachment, Message
@@ -15,7 +17,11 @@ def _adapter(form: Any) -> TypeAdapter[Any]:
 
 
 def dump(form: Any, value: object) -> str:
-    return _adapter(form).dump_json(value).decode()
+    try:
+        return _adapter(form).dump_json(value).decode()
+    except PydanticSerializationError:
+        # It may be for lone surrogates, which a model or an action may come up with.
+        return storable(json.dumps(_adapter(form).dump_python(value, mode="json"), ensure_ascii=False))
 
 
 def load(form: Any, text: str) -> Any:

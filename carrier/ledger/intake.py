@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from carrier.ledger.engine import Clock
-from carrier.ledger.forms import dump
+from carrier.ledger.forms import dump, to_message
 from carrier.ledger.memory_log import log_memory
 from carrier.ledger.tables import entities, inbox, messages, participants, rooms
 from carrier.types import Attachment, Memory, Message
@@ -27,16 +27,16 @@ class Intake:
     memories: tuple[Memory, ...] = ()
 
 
-_known = select(messages.c.text, messages.c.at, messages.c.addressee).where(messages.c.id == bindparam("id"))
+_known = select(messages).where(messages.c.id == bindparam("id"))
 _add = insert(messages)
 _file = insert(inbox)
 
 
 def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
     """Store a message for the agents that answer or only hear it; one whose id is known changes nothing."""
-    if known := connection.execute(_known, {"id": message.id}).one_or_none():
-        same = (known.text, known.addressee) == (message.text, message.to)
-        return Intake(replace(message, at=known.at), new=False, same=same)
+    if found := connection.execute(_known, {"id": message.id}).one_or_none():
+        known = to_message(found)
+        return Intake(known, new=False, same=_content(known) == _content(message))
     message = replace(message, at=clock.tick())
     connection.execute(_add, _row(message))
     for agent, place in agents.items():
@@ -47,6 +47,12 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
         log_memory(connection, clock, memory)
     waiting = tuple(agent for agent, place in agents.items() if place == "waiting")
     return Intake(message, new=True, waiting=waiting, memories=memories)
+
+
+def _content(message: Message) -> object:
+    """What makes two messages of one id the same; not where a file was put, nor when it came."""
+    files = [(file.name, file.size, file.text) for file in message.attachments]
+    return message.text, message.to, message.room, message.sender, files
 
 
 def memory_of(message: Message, agent: str) -> Memory:

@@ -94,9 +94,19 @@ def lines_since(connection: Connection, job: Job, most: int = 200) -> list[Messa
 def reflected(connection: Connection, clock: Clock, job: Job, through: int, memories: Sequence[Memory]) -> list[Memory]:
     """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet."""
     new = remember(connection, clock, memories)
-    move_cursor(connection, f"{job.agent}/{job.evaluator}", job.room, str(through))
-    connection.execute(delete(jobs).where(jobs.c.id == job.id))
+    _pass(connection, job, through)
     return new
+
+
+def _pass(connection: Connection, job: Job, through: int) -> None:
+    """The lines up to here are done with, and so is the job."""
+    move_cursor(connection, f"{job.agent}/{job.evaluator}", job.room, str(through))
+    drop(connection, job)
+
+
+def drop(connection: Connection, job: Job) -> None:
+    """Forget a job that nobody can do now: its lines make it due again with the agent's next turn."""
+    connection.execute(delete(jobs).where(jobs.c.id == job.id))
 
 
 def move_cursor(connection: Connection, owner: str, room: str, position: str) -> None:
@@ -106,9 +116,9 @@ def move_cursor(connection: Connection, owner: str, room: str, position: str) ->
 
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
-    """Note a failed attempt; False when it was the last one and the job is gone."""
+    """Note a failed attempt; False when it was the last one and the job is gone, with its lines so far."""
     if job.attempts + 1 >= ATTEMPTS:
-        connection.execute(delete(jobs).where(jobs.c.id == job.id))
+        _pass(connection, job, through=lines_since(connection, job)[-1].at)
         return False
     again = {"attempts": literal(job.attempts + 1), "error": error, "due_at": again_at}
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(**again))

@@ -1,5 +1,6 @@
 """What is to be sent, and how far each row has got: waiting, sending, sent, failed, or in doubt."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,11 @@ from carrier.types import Outgoing
 
 _waiting = (
     select(outbox)
-    .where(outbox.c.client == bindparam("of_client"), outbox.c.state.in_(["waiting", "sending"]))
+    .where(
+        outbox.c.client == bindparam("of_client"),
+        outbox.c.state.in_(["waiting", "sending"]),
+        outbox.c.room.not_in(bindparam("rooms", expanding=True)),
+    )
     .order_by(outbox.c.at)
     .limit(bindparam("most"))
 )
@@ -27,9 +32,9 @@ class Unsent:
     at: int
 
 
-def waiting(connection: Connection, client: str, most: int = 200) -> list[Unsent]:
-    """What a client has to send, in order."""
-    rows = connection.execute(_waiting, {"of_client": client, "most": most})
+def waiting(connection: Connection, client: str, but: Collection[str] = (), most: int = 200) -> list[Unsent]:
+    """What a client has to send, in order, `but` not into these rooms."""
+    rows = connection.execute(_waiting, {"of_client": client, "rooms": list(but), "most": most})
     return [Unsent(_to_outgoing(row), row.state == "sending", row.attempts, row.at) for row in rows]
 
 

@@ -101,7 +101,7 @@ turns = Table(
     Column("state", String, nullable=False),  # open | closed
     Column("outcome", String, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False),  # since its journal last grew
-    Column("progress", Integer, nullable=False),  # lines in its journal at the last take
+    Column("progress", Integer, nullable=False),  # steps begun and ended in its journal at the last take
     Column("revision", String, nullable=False),
     Column("taken_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger, nullable=False, server_default=text("0")),

@@ -1,6 +1,6 @@
 """The transactions of a turn: take it, journal its steps, close it; what it says leaves in the one that ends it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,9 @@ from carrier.ledger.tables import events, inbox, journal, messages, outbox, spen
 from carrier.types import ActionResult, Ended, Memory, Message, Outcome, Outgoing, Usage
 
 StepKind = Literal["value", "model", "action"]
+
+SUSPECT, DEAD = 3, 4
+"""Attempts without progress at which a turn runs alone, and at which it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Taken:
 
     id: str
     message: Message
-    journal: Mapping[str, Entry]
+    journal: dict[str, Entry]
     attempts: int
     said: tuple[str, ...] = ()
     """What it said already, before a crash."""
@@ -92,8 +95,11 @@ def take(connection: Connection, clock: Clock, agent: str, message_id: str, revi
         row = {"id": turn, **key, "room": message.room, "state": "open", "attempts": 1, "progress": 0}
         connection.execute(_open, {**row, "revision": revision, "taken_at": clock.tick()})
     else:
-        attempts = 1 if len(entries) > begun.progress else begun.attempts + 1
-        again = {"attempts": attempts, "progress": len(entries), "revision": revision}
+        progress = sum(1 + entry.ended for entry in entries.values())
+        attempts = 1 if progress > begun.progress else begun.attempts + 1
+        # A suspect has to wait until it is alone: what kills the process meanwhile is another.
+        counted = attempts - (attempts == SUSPECT)
+        again = {"attempts": counted, "progress": progress, "revision": revision}
         connection.execute(_reopen, {"turn": turn, **again})
     _move(connection, agent, message_id, "taken")
     return Taken(turn, message, entries, attempts, said)
@@ -113,9 +119,14 @@ def _move(connection: Connection, agent: str, message_id: str, state: str) -> No
     connection.execute(_set_inbox, {"for_agent": agent, "for_message": message_id, "state": state})
 
 
-def let_go(connection: Connection, turn: str) -> None:
+def alone(connection: Connection, turn: str) -> None:
+    """A suspect's attempt counts from here on."""
+    connection.execute(_reopen, {"turn": turn, "attempts": SUSPECT})
+
+
+def let_go(connection: Connection, taken: Taken) -> None:
     """A clean stop is not the turn's fault: this attempt does not count."""
-    connection.execute(_reopen.values(attempts=turns.c.attempts - 1), {"turn": turn})
+    connection.execute(_reopen, {"turn": taken.id, "attempts": taken.attempts - 1})
 
 
 # --- step -----------------------------------------------------------------------------------------------
@@ -232,6 +243,8 @@ def answer(connection: Connection, turn: str) -> Ended | None:
         raise LookupError(turn)
     if row.state != "closed":
         return None
-    results = [load(ActionResult, it.value) for it in journal_of(connection, turn).values() if it.kind == "action"]
+    results = [
+        load(ActionResult, it.value) for it in journal_of(connection, turn).values() if it.kind == "action" and it.ended
+    ]
     model = connection.execute(_last_model, {"turn": turn}).scalar() or ""
     return Ended(turn, row.agent, row.room, row.outcome, _said_in(connection, turn), tuple(results), model)

@@ -27,12 +27,16 @@ def _sync_file_system(folder: Path) -> bool:
 
 
 def _sync_each(folder: Path) -> None:
-    for root, _, files in os.walk(folder):
+    for root, _, files in os.walk(folder, onerror=_fail):
         for name in files:
             _sync_one(Path(root, name), os.O_RDWR)
         # Windows cannot open a folder, and needs no syncing of it.
         if os.name != "nt":
             _sync_one(Path(root), os.O_RDONLY)
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def _sync_one(path: Path, mode: int) -> None:

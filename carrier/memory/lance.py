@@ -15,6 +15,7 @@ from lancedb import AsyncTable
 from lancedb.index import FTS, Bitmap, BTree
 
 from carrier.errors import CarrierError
+from carrier.memory.allocator import give_back
 from carrier.memory.disk import sync
 from carrier.memory.filters import one_of, quoted, within
 from carrier.memory.repair import incomplete, readable_table
@@ -26,9 +27,9 @@ log = logging.getLogger(__name__)
 
 INDICES: dict[str, Any] = {"id": BTree, "agent": Bitmap, "room": BTree, "entity": BTree, "said": FTS}
 COMMITS = 64
-NEW_ROWS = 1_000
+NEW_ROWS = 250
 """Commits, and rows, after which the table is put in order: fragments and rows that no index knows make it slow."""
-KEPT = timedelta(minutes=2)
+KEPT = timedelta(minutes=1)
 """How long old versions stay: a search may still read one. Each takes as much room as the table."""
 ASKED = 64
 """Words of a question that are looked for."""
@@ -64,6 +65,7 @@ class LanceStore:
         await store._fit()
         await store._index()
         await store._count()
+        await store._take_stock()
         return store
 
     @property
@@ -97,8 +99,8 @@ class LanceStore:
             "space": pa.array([self._space] * len(vectors), pa.string()),
         }
         batch = pa.table(columns)
-        merged = await self._table.merge_insert("id").when_matched_update_all().execute(batch)
-        self.without_vector -= merged.num_updated_rows
+        await self._table.merge_insert("id").when_matched_update_all().execute(batch)
+        await self._count()
         self._commits += 1
 
     async def delete(self, ids: Collection[str]) -> None:
@@ -112,14 +114,15 @@ class LanceStore:
 
     @property
     def untidy(self) -> bool:
-        # Putting in order takes longer the more there is.
-        return self._commits >= COMMITS or self._new_rows >= NEW_ROWS + self.stored // 20
+        # Rows outside the indices slow each search down; putting in order takes longer the more there is.
+        return self._commits >= COMMITS or self._new_rows >= NEW_ROWS + self.stored // 40
 
     async def tidy(self) -> None:
         """Make few files of many, and fold what is new into the indices."""
         await self.sync()
         await self._table.optimize(cleanup_older_than=KEPT)
         await self.sync()
+        await asyncio.to_thread(give_back)
         self._commits = self._new_rows = 0
 
     # --- reading ---------------------------------------------------------------------------------------
@@ -194,6 +197,13 @@ class LanceStore:
         self.without_vector = 0
         if self._space:
             self.without_vector = await self._table.count_rows(f"space <> {quoted(self._space)}")
+
+    async def _take_stock(self) -> None:
+        """What earlier runs left to be put in order."""
+        stats: Any = await self._table.stats()
+        self._commits = stats["fragment_stats"]["num_fragments"]
+        indexed = await self._table.index_stats("said_idx")
+        self._new_rows = indexed.num_unindexed_rows if indexed else 0
 
     def _search(self, scope: Scope, text: str, most: int) -> Any:
         asked = " ".join(words(text)[:ASKED])

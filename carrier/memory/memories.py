@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from carrier.interfaces import Embedder, MemoryLog, MemoryState
+from carrier.memory.allocator import share_arenas
 from carrier.memory.vectors import Vectors, Wanted
 from carrier.memory.waiting import Vector, Waiting, shared, words
 from carrier.types import Memory, Recalled, Scope
@@ -132,6 +133,7 @@ class LanceMemories:
 
     async def _live(self) -> None:
         await self._may_open.wait()
+        _set_up_native_code()
         async with asyncio.TaskGroup() as group:
             embedding = group.create_task(self._vectors.run())
             self._opened = await self._open()
@@ -195,8 +197,14 @@ class LanceMemories:
         return sorted(found, key=lambda each: -each.score)[:limit]
 
 
+def _set_up_native_code() -> None:
+    """Done before the libraries are there, which read it once."""
+    share_arenas()
+    # Otherwise LanceDB writes a line for each search, and two cores wait for each other in each small product.
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def _import() -> None:
     """Do the slow imports, a second of them, where the event loop does not wait for them."""
-    # Otherwise LanceDB writes a line for each search.
-    os.environ.setdefault("LANCEDB_LOG", "error")
     from carrier.memory import opened  # noqa: F401

@@ -10,6 +10,8 @@ Floats = NDArray[np.float32]
 
 MOST = 200
 """What each search brings in."""
+LEAST = 0.01
+"""What the weakest of them is worth: it was found, after all."""
 MEANING = 0.6
 """What the nearest in meaning is worth; the best by its words is worth 1."""
 SPEAKER = 0.4
@@ -53,14 +55,15 @@ def strengths(lines: Lines) -> Floats:
 
 
 def scaled(scores: Floats, most: int = MOST) -> Floats:
-    """The strongest scores spread over 0 to 1; a search that found one thing gives it 1."""
+    """The strongest scores spread from LEAST to 1; what was not found stays at 0."""
     scale = np.zeros_like(scores)
     found = np.flatnonzero(scores > 0)
     if len(found) > most:
         found = found[np.argpartition(-scores[found], most - 1)[:most]]
     if len(found):
         best, least = scores[found].max(), scores[found].min()
-        scale[found] = (scores[found] - least) / (best - least) if best > least else 1
+        share = (scores[found] - least) / (best - least) if best > least else 1
+        scale[found] = LEAST + (1 - LEAST) * share
     return scale
 
 

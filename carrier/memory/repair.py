@@ -1,9 +1,11 @@
 """Opens the table of memories as it is on disk; what a power cut made unreadable is put aside, kept and reported."""
 
+import asyncio
 import logging
 import shutil
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import lancedb
 import pyarrow as pa
@@ -14,8 +16,8 @@ from carrier.memory.disk import sync
 log = logging.getLogger(__name__)
 
 NAME = "memories"
-INDEX_CACHE = 16_000_000
-METADATA_CACHE = 8_000_000
+INDEX_CACHE = 64_000_000
+METADATA_CACHE = 32_000_000
 
 
 def incomplete(folder: Path) -> Path:
@@ -24,16 +26,28 @@ def incomplete(folder: Path) -> Path:
 
 
 async def readable_table(folder: Path, schema: pa.Schema) -> AsyncTable:
-    """The table as it is, or mended, or new; unless it is as it was, it is marked as incomplete."""
+    """The table as it is, or mended, or new; unless it is as it was, it is marked as incomplete.
+
+    Raises what LanceDB raises if the fault is not the table's: a full disk, a folder that may not be read.
+    """
     files = folder / f"{NAME}.lance"
     if not files.exists():
         return await _created(folder, schema)
-    return await _readable(folder) or await _mended(folder, files) or await _created(folder, schema)
+    if table := await _readable(folder):
+        return table
+    await _try_out(folder, schema)
+    return await _mended(folder, files) or await _created(folder, schema)
+
+
+async def _try_out(folder: Path, schema: pa.Schema) -> None:
+    """Make a table and read it."""
+    with TemporaryDirectory(dir=folder) as trial:
+        await _read_through(await (await _connected(Path(trial))).create_table(NAME, schema=schema))
 
 
 async def _mended(folder: Path, files: Path) -> AsyncTable | None:
     """Go back version by version until one can be read; if none can, put the whole table aside."""
-    _mark(folder)
+    await asyncio.to_thread(_mark, folder)
     aside = folder / "quarantine" / time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     aside.mkdir(parents=True, exist_ok=True)
     log.error("memory: the table cannot be read; what is broken of it is moved to %s", aside)
@@ -46,7 +60,7 @@ async def _mended(folder: Path, files: Path) -> AsyncTable | None:
 
 
 async def _created(folder: Path, schema: pa.Schema) -> AsyncTable:
-    _mark(folder)
+    await asyncio.to_thread(_mark, folder)
     return await (await _connected(folder)).create_table(NAME, schema=schema)
 
 
@@ -68,7 +82,7 @@ async def _readable(folder: Path) -> AsyncTable | None:
         await _read_through(table)
     # LanceDB says "unreadable" as RuntimeError, ValueError and OSError; they have nothing else in common.
     except Exception as error:
-        log.warning("memory: %s/%s.lance: a version that cannot be read: %s", folder, NAME, error)
+        log.info("memory: %s/%s.lance: a version that cannot be read: %s", folder, NAME, error)
         return None
     return table
 

@@ -27,6 +27,7 @@ class Row:
     vector: Vector | None = None
     begun: bool = False
     """It was handed out to be written, as it is."""
+    refusals: int = 0
 
 
 class Waiting:

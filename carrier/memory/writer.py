@@ -17,7 +17,9 @@ PAGE = 500
 """Rows that are read from the log at once."""
 LATE = 64
 """Vectors that are written together if their rows are on disk already."""
-LONGEST_PAUSE = 60.0
+REFUSALS = 3
+"""Times that a row may be refused while others are taken."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 Refusal = tuple[Row, Exception]
 
@@ -47,14 +49,14 @@ class Writer:
         self._hopeless: set[str] = set()
         self._bell = asyncio.Event()
         self._closing = False
-        self._pause = 1.0
+        self._pause = FIRST_PAUSE
 
     async def run(self) -> None:
         """Write until told to close; what fails is tried again with growing pauses, the log keeps it meanwhile."""
         while not (self._closing and self._all_written()):
             try:
                 await self._round()
-                self._problem, self._pause = "", 1.0
+                self._problem, self._pause = "", FIRST_PAUSE
             # Whatever the store or the log says, turns go on.
             except Exception as error:
                 await self._rest(error)
@@ -108,11 +110,12 @@ class Writer:
             position = page[-1][0] if page else 0
 
     async def _take_in_all(self, memories: Sequence[Memory]) -> None:
-        known = await self._store.known([memory.id for memory in memories])
+        new = {memory.id: memory for memory in memories if memory.id not in self._waiting.rows}
+        known = await self._store.known(new)
         if known:
             await self._log.remembered(known)
-        for memory in memories:
-            if memory.id not in known:
+        for id, memory in new.items():
+            if id not in known:
                 self._take_in(memory)
 
     async def _until_due(self) -> None:
@@ -137,29 +140,35 @@ class Writer:
         return True
 
     async def _commit(self, rows: Sequence[Row]) -> None:
-        ids = [row.memory.id for row in rows]
-        known = await self._store.known(ids)
-        await self._store_all([row for row in rows if row.memory.id not in known])
+        """Write what is not there yet; rows are told to the log once they are on disk, or will never be."""
+        known = await self._store.known([row.memory.id for row in rows])
+        new = [row for row in rows if row.memory.id not in known]
+        refused = await self._store_halving(new)
+        others_were_taken = len(refused) < len(new)
+        again = {row.memory.id: error for row, error in refused if not self._sets_aside(row, error, others_were_taken)}
+        done = [row.memory.id for row in rows if row.memory.id not in again]
         await self._store.sync()
-        await self._log.remembered(ids)
-        self._waiting.drop(ids)
+        if done:
+            await self._log.remembered(done)
+            self._waiting.drop(done)
+        for error in again.values():
+            raise error
 
-    async def _store_all(self, rows: Sequence[Row]) -> None:
-        """Store all but the rows that cannot be; raises if it is the store that cannot."""
-        refused = await self._store_halving(rows)
-        theirs = [refusal for refusal in refused if isinstance(refusal[1], Unstorable)]
-        if refused and len(refused) == len(rows) and not theirs:
-            raise refused[0][1]
-        for row, error in refused:
-            self._set_aside += 1
-            logger.error("memory: %s is set aside, it cannot be stored: %s", row.memory.id, error)
+    def _sets_aside(self, row: Row, error: Exception, others_were_taken: bool) -> bool:
+        """Whether it is the row that cannot be stored, and not the store that cannot take it."""
+        row.refusals += others_were_taken
+        if not isinstance(error, Unstorable) and row.refusals < REFUSALS:
+            return False
+        self._set_aside += 1
+        logger.error("memory: %s is set aside, it cannot be stored: %s", row.memory.id, error)
+        return True
 
     async def _store_halving(self, rows: Sequence[Row]) -> list[Refusal]:
         if not rows:
             return []
         try:
             await self._store.add(rows)
-        # LanceDB says no in errors of every kind; what it may mean is decided above.
+        # LanceDB says no in errors of every kind; what it means is judged above.
         except Exception as error:
             half = len(rows) // 2
             if not half:
@@ -186,11 +195,14 @@ class Writer:
     async def _embed_lacking(self) -> None:
         """Give some rows of the store their vectors: those written without, or with another model's."""
         lacking = await self._store.lacking_vectors(LATE, self._hopeless)
-        vectors = await asyncio.gather(*(self._vectors.want(memory.text) for memory in lacking))
-        for memory, vector in zip(lacking, vectors, strict=True):
-            self._embedded(memory, vector)
-            if vector is None:
-                self._hopeless.add(memory.id)
+        wanted = [(memory, self._vectors.want(memory.text)) for memory in lacking]
+        # An embedder that hangs must not keep the rest from being written.
+        await asyncio.wait([future for _, future in wanted], timeout=PATIENCE)
+        for memory, future in wanted:
+            if future.done():
+                self._embedded(memory, future.result())
+                if future.result() is None:
+                    self._hopeless.add(memory.id)
         await self._write_late()
 
     async def _rest(self, error: Exception) -> None:

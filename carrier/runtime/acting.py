@@ -3,10 +3,11 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
-from carrier.ledger.forms import load
+from carrier.ledger.forms import load, storable
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
@@ -54,9 +55,10 @@ class Acting:
 
     async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
         said: list[str] = []
+        number = count()
 
         async def say(text: str) -> None:
-            if allowed := await self._check(turn, text, f"{name}/say/{len(said)}"):
+            if allowed := await self._check(turn, text, f"{name}/say/{next(number)}"):
                 said.append(allowed)
 
         if not begun:
@@ -99,5 +101,12 @@ IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not 
 
 def _text(value: object) -> str:
     """A result as the model reads it: text as it is, all else as JSON, never longer than the limit."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = storable(value if isinstance(value, str) else _json(value))
     return text if len(text) <= MOST_CHARS else text[:MOST_CHARS] + " … (cut off)"
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)

@@ -31,12 +31,13 @@ class Gates:
         return text, ""
 
     def preview(self, growing: str) -> str:
-        """The beginning of an unfinished text that every gate would let pass already."""
-        for gate in self._gates.values():
-            shown = gate.preview(growing)
-            if shown is None:
+        """The beginning of an unfinished text that every gate would let pass already; none if one cannot say."""
+        for name, gate in self._gates.items():
+            try:
+                growing = gate.preview(growing) or ""
+            except Exception:
+                log.exception("the gate %s cannot judge an unfinished text; nothing of it is shown", name)
                 return ""
-            growing = shown
         return growing
 
 

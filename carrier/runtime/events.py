@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from carrier.errors import LedgerError
 from carrier.ledger import events as rows
 from carrier.ledger.engine import Ledger
 
@@ -28,19 +29,19 @@ class Exporter:
 
     async def run(self) -> None:
         while True:
-            try:
-                await self.export()
-            except OSError as error:
-                log.error("the event log cannot be written, events wait in the ledger: %s", error)
+            await self.export()
             await self.wake.wait()
             await asyncio.sleep(PAUSE)
             self.wake.clear()
 
     async def export(self) -> None:
-        """All that waits."""
-        while waiting := await self.ledger.read(rows.waiting):
-            await asyncio.to_thread(self._append, [body for _, body in waiting])
-            await self.ledger.write(partial(rows.exported, ids=[id for id, _ in waiting]))
+        """All that waits; what cannot be written stays in the ledger."""
+        try:
+            while waiting := await self.ledger.read(rows.waiting):
+                await asyncio.to_thread(self._append, [body for _, body in waiting])
+                await self.ledger.write(partial(rows.exported, ids=[id for id, _ in waiting]))
+        except (OSError, LedgerError) as error:
+            log.error("the event log cannot be written, events wait in the ledger: %s", error)
 
     def _append(self, bodies: list[str]) -> None:
         self.append([json.loads(body) for body in bodies])

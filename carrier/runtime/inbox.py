@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from carrier.errors import Conflict, Overloaded
+from carrier.errors import Conflict, LedgerError, Overloaded
 from carrier.interfaces import Memories
 from carrier.ledger import intake
 from carrier.ledger.engine import Ledger
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 MOST_IN_A_LANE = 100
 MOST_FOR_AN_AGENT = 2000
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that could not be written is tried again."""
 MOST_AT_HAND = 512
 """Messages that are kept whole until they are answered; of all others the lanes hold the id."""
 
@@ -152,7 +154,7 @@ class Inbox:
 
     async def _answer(self, agent: Answering, lane: Lane, message_id: str) -> None:
         try:
-            await agent.turn(message_id, self._at_hand.pop(message_id, None))
+            await self._until_closed(agent, lane, message_id)
         except Exception:
             # The turn is not closed: its row waits on disk, and the next start takes it up.
             log.exception("%s: the turn for %s could not be closed", lane.agent, message_id)
@@ -161,11 +163,23 @@ class Inbox:
             self._more.set()
             self._fewer.set()
 
+    async def _until_closed(self, agent: Answering, lane: Lane, message_id: str) -> None:
+        """A turn; from its journal again while the ledger cannot be written, for nothing may overtake it."""
+        message = self._at_hand.pop(message_id, None)
+        while True:
+            try:
+                return await agent.turn(message_id, message)
+            except LedgerError as error:
+                log.error("%s: the turn for %s has to wait: %s", lane.agent, message_id, error)
+            message = None
+            await asyncio.sleep(LEDGER_PAUSE)
+
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """For a turn under suspicion of killing the process: nothing else runs meanwhile, and no other suspect."""
         self.lanes.hold()
         self._suspects += 1
+        self._fewer.set()
         try:
             async with self._one_suspect:
                 while self.lanes.running > self._suspects:

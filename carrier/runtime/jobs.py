@@ -8,19 +8,22 @@ from functools import partial
 from itertools import count
 from typing import Literal, Protocol
 
+from carrier.errors import LedgerError
 from carrier.interfaces import Exchange, Memories, Reflection
 from carrier.ledger import jobs as rows
 from carrier.ledger.engine import Ledger
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.turns import Ask
-from carrier.types import Agent
+from carrier.types import Agent, Message
 
 log = logging.getLogger(__name__)
 
 SECONDS = 120.0
 PAUSE = 60 * 1_000_000
 AT_ONCE = 20
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that could not be written is tried again."""
 
 
 class Thinker(Protocol):
@@ -48,11 +51,19 @@ class Jobs:
     async def run(self) -> None:
         while True:
             self.wake.clear()
-            due = await self.ledger.read(partial(rows.due, now=self.ledger.clock.tick(), most=AT_ONCE))
-            for job in due:
-                await self._run(job)
-            if not due:
-                await self._rest()
+            try:
+                if not await self._run_due():
+                    await self._rest()
+            except LedgerError as error:
+                log.error("jobs have to wait: %s", error)
+                await asyncio.sleep(LEDGER_PAUSE)
+
+    async def _run_due(self) -> bool:
+        """Whether there was something to do."""
+        due = await self.ledger.read(partial(rows.due, now=self.ledger.clock.tick(), most=AT_ONCE))
+        for job in due:
+            await self._run(job)
+        return bool(due)
 
     async def _rest(self) -> None:
         """Until there is more, or something comes due."""
@@ -69,28 +80,36 @@ class Jobs:
             async with asyncio.timeout(SECONDS):
                 await self._reflect(job)
         except Exception as error:
-            again_at = self.ledger.clock.tick() + PAUSE * (job.attempts + 1)
-            failed = partial(rows.failed, job=job, error=str(error), again_at=again_at)
-            again = await self.ledger.write(failed)
-            log.warning(
-                "%s: the reflection %s on %s failed%s: %s",
-                job.agent, job.evaluator, job.room, ", and is tried again" if again else " for good", error,
-            )  # fmt: skip
+            await self._failed(job, str(error) or type(error).__name__)
 
     async def _reflect(self, job: rows.Job) -> None:
         """Ask the evaluator, and keep what it found with the place it got to, at once."""
         thinker = self.thinker(job.agent)
         reflection = thinker.reflection(job.evaluator) if thinker else None
-        lines = await self.ledger.read(partial(rows.lines_since, job=job)) if reflection else []
-        found = []
-        if thinker and reflection and lines:
-            journal = Journal(self.ledger, job.id, job.agent, await self.ledger.read(partial(journal_of, turn=job.id)))
-            exchange = Exchange(thinker.agent, job.room, tuple(lines))
-            found = list(await reflection(exchange, Asking(journal, thinker.ask)))
-            await journal.committed()
-        through = lines[-1].at if lines else 0
-        done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=through, memories=found)
+        if not thinker or not reflection:
+            return await self.ledger.write(partial(rows.drop, job=job))
+        journal = Journal(self.ledger, job.id, job.agent, await self.ledger.read(partial(journal_of, turn=job.id)))
+        lines = await self._lines(job, journal)
+        found = await reflection(Exchange(thinker.agent, job.room, lines), Asking(journal, thinker.ask))
+        await journal.committed()
+        done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=lines[-1].at, memories=found)
         self.memories.put(await self.ledger.write(done))
+
+    async def _lines(self, job: rows.Job, journal: Journal) -> tuple[Message, ...]:
+        """What a job looks back on; the same at each attempt, for an answer about it may be journaled."""
+        lines = await self.ledger.read(partial(rows.lines_since, job=job))
+
+        async def last() -> int:
+            return lines[-1].at
+
+        through = await journal.once("through", last, int)
+        return tuple(line for line in lines if line.at <= through)
+
+    async def _failed(self, job: rows.Job, reason: str) -> None:
+        again_at = self.ledger.clock.tick() + PAUSE * (job.attempts + 1)
+        again = await self.ledger.write(partial(rows.failed, job=job, error=reason, again_at=again_at))
+        then = "and is tried again" if again else "for good"
+        log.warning("%s: the reflection %s on %s failed %s: %s", job.agent, job.evaluator, job.room, then, reason)
 
 
 @dataclass(eq=False)

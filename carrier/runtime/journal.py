@@ -4,7 +4,7 @@ What is written is submitted in order, and awaited only where something follows 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,12 +17,12 @@ from carrier.types import ActionResult, Completion
 
 @dataclass(eq=False)
 class Journal:
-    """`id` is the turn's, or the job's; `entries` are what earlier attempts left."""
+    """`id` is the turn's, or the job's; `entries` are what earlier attempts left, and each `once` of this one."""
 
     ledger: Ledger
     id: str
     agent: str
-    entries: Mapping[str, rows.Entry] = field(default_factory=dict)
+    entries: dict[str, rows.Entry] = field(default_factory=dict)
     completions: list[Completion] = field(default_factory=list)
     """Every answer that a model gave, for the account of tokens and cost."""
     _written: list["asyncio.Future[Any]"] = field(default_factory=list)
@@ -32,7 +32,9 @@ class Journal:
         if (entry := self.entries.get(name)) and entry.ended:
             return load(form, entry.value)
         value = await work()
-        self.submit(partial(rows.note, turn=self.id, name=name, value=dump(form, value)))
+        text = dump(form, value)
+        self.entries[name] = rows.Entry(name, "value", True, text)
+        self.submit(partial(rows.note, turn=self.id, name=name, value=text))
         return value
 
     async def paid(self, name: str, ask: Callable[[], Awaitable[Completion]]) -> Completion:
@@ -82,7 +84,8 @@ class Journal:
     async def committed(self) -> Any:
         """All that was submitted is on disk; returns what the last transaction did, raises what went wrong."""
         written, self._written = self._written, []
-        value = None
-        for done in written:
-            value = await done
-        return value
+        outcomes = await asyncio.gather(*written, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return outcomes[-1] if outcomes else None

@@ -28,6 +28,7 @@ class Sender:
     name: str
     client: Client
     ledger: Ledger
+    first_pause: float = FIRST_PAUSE
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: set[str] = field(default_factory=set)
@@ -39,12 +40,13 @@ class Sender:
         async with asyncio.TaskGroup() as rooms:
             while True:
                 self.wake.clear()
-                unsent = await self.ledger.read(partial(rows.waiting, client=self.name))
+                # Chosen before the reading: what is read of a room being served is old when it arrives.
+                served = self._busy | self._pausing()
+                unsent = await self.ledger.read(partial(rows.waiting, client=self.name, but=served))
                 for room, group in groupby(sorted(unsent, key=_room), key=_room):
-                    if room not in self._busy and not self._pausing(room):
-                        self._busy.add(room)
-                        rooms.create_task(self._send_all(room, list(group)))
-                if not self._busy:
+                    self._busy.add(room)
+                    rooms.create_task(self._send_all(room, list(group)))
+                if not self._busy and not self.wake.is_set():
                     self._idle.set()
                 await self._rest()
 
@@ -63,39 +65,30 @@ class Sender:
         except TimeoutError:
             pass
 
-    def _pausing(self, room: str) -> bool:
-        if self._paused.get(room, 0.0) > time.monotonic():
-            return True
-        self._paused.pop(room, None)
-        return False
+    def _pausing(self) -> set[str]:
+        now = time.monotonic()
+        self._paused = {room: until for room, until in self._paused.items() if until > now}
+        return set(self._paused)
 
     async def _send_all(self, room: str, unsent: Sequence[Unsent]) -> None:
         """One after the other; what cannot go now holds back what follows it."""
-        for row in unsent:
-            if not await self._send(row):
-                break
-        self._busy.discard(room)
-        self.wake.set()
-
-    async def _send(self, row: Unsent) -> bool:
-        """Deliver a row or give it up; False when it has to be tried again later."""
-        if row.sending and (settled := await self._look(row)):
-            return settled
-        if self.ledger.clock.tick() - row.at > GIVE_UP_AFTER:
-            return await self._give_up(row, "failed", "it could not be delivered for 24 h")
-        attempt = partial(rows.sending, key=row.outgoing.key, attempts=row.attempts + 1, now=self.ledger.clock.tick())
-        await self.ledger.write(attempt)
         try:
-            platform_id = await self.client.send(row.outgoing)
+            for row in unsent:
+                if not await self._deliver(row):
+                    break
+        finally:
+            self._busy.discard(room)
+            self.wake.set()
+
+    async def _deliver(self, row: Unsent) -> bool:
+        """Whether a row is done with: sent, or given up. What is not has to be tried again later."""
+        try:
+            return (row.sending and await self._look(row)) or await self._send(row)
         except Passing as error:
-            await self.ledger.write(partial(rows.put_back, key=row.outgoing.key, error=str(error)))
             return self._pause(row, str(error), error.retry_after)
-        except Refused as error:
-            return await self._give_up(row, "failed", str(error))
         except OSError as error:
             # Nobody knows how far it got: the row stays as it is, and is looked for before the next attempt.
             return self._pause(row, str(error) or type(error).__name__)
-        return await self._sent(row, platform_id)
 
     async def _look(self, row: Unsent) -> bool:
         """Whether an attempt that was cut off needs no other one: it arrived, or nobody can say."""
@@ -104,6 +97,20 @@ class Sender:
         except CannotLook as error:
             return await self._give_up(row, "in doubt", str(error))
         return platform_id is not None and await self._sent(row, platform_id)
+
+    async def _send(self, row: Unsent) -> bool:
+        if self.ledger.clock.tick() - row.at > GIVE_UP_AFTER:
+            return await self._give_up(row, "failed", "it could not be delivered for 24 h")
+        attempt = partial(rows.sending, key=row.outgoing.key, attempts=row.attempts + 1, now=self.ledger.clock.tick())
+        await self.ledger.write(attempt)
+        try:
+            platform_id = await self.client.send(row.outgoing)
+        except Passing as error:
+            await self.ledger.write(partial(rows.put_back, key=row.outgoing.key, error=str(error)))
+            raise
+        except Refused as error:
+            return await self._give_up(row, "failed", str(error))
+        return await self._sent(row, platform_id)
 
     async def _sent(self, row: Unsent, platform_id: str) -> bool:
         await self.ledger.write(partial(rows.sent, key=row.outgoing.key, platform_id=platform_id))
@@ -116,7 +123,7 @@ class Sender:
 
     def _pause(self, row: Unsent, reason: str, at_least: float = 0.0) -> bool:
         """The room waits, longer each time and never in step with others."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**row.attempts)
+        longest = min(LONGEST_PAUSE, self.first_pause * 2.0**row.attempts)
         pause = max(at_least, random.uniform(longest / 2, longest))
         log.warning("%s: %s has to wait %.0f s: %s", self.name, row.outgoing.room, pause, reason)
         self._paused[row.outgoing.room] = time.monotonic() + pause

@@ -2,21 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection
 from carrier.ledger.jobs import ReflectionDue
+from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.state import compose_context, compose_state, written
 from carrier.runtime.turns import OpenTurn, Turns
 from carrier.templates import Templates
 from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
-
-SUSPECT, DEAD = 3, 4
-"""Attempts without progress at which a turn runs alone, and at which it is given up."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +60,17 @@ class AgentRuntime:
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
         """Its time; and alone, if the process has died of it before."""
-        async with self._alone() if turn.taken.attempts == SUSPECT else nullcontext():
+        async with AsyncExitStack() as limits:
+            if turn.taken.attempts == SUSPECT:
+                await limits.enter_async_context(self._alone())
+                await turn.is_alone()
             async with asyncio.timeout(self.agent.limits.turn):
                 yield
 
     async def compose(self, turn: OpenTurn) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
         with turn.timings.of("compose"):
-            turn.state = await compose_state(self.parts.providers, turn.view("state", self.ask))
+            turn.state = await compose_state(self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask))
             return compose_context(self.parts.templates, self.agent, turn.message, turn.state, self._acting.tools)
 
     async def render(self, message: Message) -> str:
@@ -86,12 +87,13 @@ class AgentRuntime:
             turn.steps = step + 1
             last = turn.steps == self.agent.limits.steps
             with turn.timings.of("generate"):
-                completion = await self._generate(turn, f"model/{step}", prompt, tools=not last)
+                completion = await self._generate(turn, f"model/{step:02}", prompt, tools=not last)
             if not completion.calls or last:
                 break
             with turn.timings.of("act"):
                 results = [
-                    await self._acting.run(turn, f"action/{step}/{n}", call) for n, call in enumerate(completion.calls)
+                    await self._acting.run(turn, f"action/{step:02}/{n:02}", call)
+                    for n, call in enumerate(completion.calls)
                 ]
             if any(result.ends for result in results):
                 return SILENCE

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jinja2 import ChainableUndefined
 
@@ -15,11 +15,10 @@ log = logging.getLogger(__name__)
 SECONDS = 5.0
 
 
-async def compose_state(providers: Mapping[str, Provider], turn: Turn) -> dict[str, object]:
-    """What each provider says, by its name. One that fails or takes too long is empty in the templates."""
-    names = list(providers)
-    said = await asyncio.gather(*(_ask(name, providers[name], turn) for name in names))
-    return dict(zip(names, said, strict=True))
+async def compose_state(providers: Mapping[str, Provider], view: Callable[[str], Turn]) -> dict[str, object]:
+    """What each provider says of its own view of the turn. One that fails or takes too long is empty in templates."""
+    said = await asyncio.gather(*(_ask(name, provider, view(name)) for name, provider in providers.items()))
+    return dict(zip(providers, said, strict=True))
 
 
 async def _ask(name: str, provider: Provider, turn: Turn) -> object:

@@ -26,18 +26,19 @@ class LivingClient:
     client: Client
     sender: Sender
     deliver: Deliver
+    first_pause: float = FIRST_PAUSE
     state: Literal["starting", "running", "waiting", "unauthorized", "ended"] = "starting"
     problem: str = ""
 
     async def run(self) -> None:
         """Until cancelled, or until it ends for good."""
-        pause = FIRST_PAUSE
+        pause = self.first_pause
         while self.state not in ("ended", "unauthorized"):
             begun = time.monotonic()
             await self._live()
             if self.state == "waiting":
                 healthy = time.monotonic() - begun > HEALTHY_AFTER
-                pause = FIRST_PAUSE if healthy else min(2 * pause, LONGEST_PAUSE)
+                pause = self.first_pause if healthy else min(2 * pause, LONGEST_PAUSE)
                 await asyncio.sleep(random.uniform(pause / 2, pause))
 
     async def _live(self) -> None:
@@ -51,7 +52,7 @@ class LivingClient:
             self.state = "ended"
             log.info("%s: ended", name)
         except ExceptionGroup as errors:
-            self._fail(errors.exceptions[0])
+            self._fail(_most_telling(errors))
 
     def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
@@ -61,3 +62,11 @@ class LivingClient:
         else:
             self.state = "waiting"
             log.error("%s: failed, and is started again: %s", self.definition.name, self.problem, exc_info=error)
+
+
+def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:
+    """The error that decides: what is for good before what passes."""
+    error: Exception = errors.subgroup(Unauthorized) or errors
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -145,9 +145,14 @@ class OpenTurn:
         log.error("%s: the turn for %s failed: %s", self.agent.name, self.message.id, reason, exc_info=unforeseen)
         await self.close(Response(self.agent.words.failed, "failed"), error=reason)
 
+    async def is_alone(self) -> None:
+        """On disk before it goes on: if the process dies now, this turn is to blame."""
+        self.journal.submit(lambda connection, clock: rows.alone(connection, self.id))
+        await self.journal.committed()
+
     async def _let_go(self) -> None:
         """Stopped, not failed: the next start goes on with it, and this attempt does not count."""
-        self.journal.submit(lambda connection, clock: rows.let_go(connection, self.id))
+        self.journal.submit(lambda connection, clock: rows.let_go(connection, self.taken))
         await self.journal.committed()
 
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
@@ -201,7 +206,7 @@ class OpenTurn:
 
     async def action_ends(self, name: str, result: ActionResult, said: Sequence[str] = ()) -> None:
         """The result of an action and what it said, in one transaction."""
-        speeches = [self._speech(f"{name}/{n}", text) for n, text in enumerate(said)]
+        speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
         await self.journal.action_ends(
             name, result, [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
         )

@@ -7,7 +7,7 @@ that nothing is lost or said twice is up to the host.
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,18 +36,27 @@ class Platform:
     port: int = 0
     sent: list[Sent] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    silent: bool = False
+    """Take answers and do not say so."""
     _waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _connections: dict[asyncio.StreamWriter, "asyncio.Task[Any] | None"] = field(default_factory=dict)
+    _listening: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def say(self, message_id: str, room: str, text: str) -> None:
         self._waiting[message_id] = (room, text)
         self._more.set()
 
-    async def until(self, sent: int, seconds: float) -> None:
-        """Wait until so many answers have arrived; raises TimeoutError."""
+    async def until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Wait until this holds, looking whenever a host has acknowledged or said something; raises TimeoutError."""
         async with asyncio.timeout(seconds), self._changed:
-            await self._changed.wait_for(lambda: len(self.sent) >= sent)
+            await self._changed.wait_for(holds)
+
+    def hang_up(self) -> None:
+        """Break the connections that messages are handed out by."""
+        for writer in self._listening:
+            writer.close()
 
     def by_room(self) -> dict[str, list[Sent]]:
         rooms: dict[str, list[Sent]] = defaultdict(list)
@@ -65,26 +74,45 @@ class Platform:
                     self.acknowledged.append(question["id"])
                 if not self._waiting:
                     self._more.clear()
+                await self._tell()
             case "send":
                 self.sent.append(Sent(question["key"], question["room"], question["text"], question["reply_to"]))
-                async with self._changed:
-                    self._changed.notify_all()
-                return f"s{len(self.sent)}"
+                place = len(self.sent)
+                await self._tell()
+                return f"s{place}"
             case "find":
                 places = [place for place, sent in enumerate(self.sent, 1) if sent.key == question["key"]]
                 return f"s{places[0]}" if places else None
         return None
 
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One JSON line a question, one an answer."""
+        self._connections[writer] = asyncio.current_task()
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(json.loads(line))).encode() + b"\n")
-                await writer.drain()
+                question = json.loads(line)
+                if question["do"] == "poll":
+                    self._listening.add(writer)
+                answer = await self._answer(question)
+                if question["do"] != "send" or not self.silent:
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the host was killed
         finally:
+            self._listening.discard(writer)
+            del self._connections[writer]
             writer.close()
+
+    async def _close(self) -> None:
+        self._more.set()
+        for writer in self._connections:
+            writer.close()
+        await asyncio.gather(*filter(None, self._connections.values()))
 
 
 @asynccontextmanager
@@ -93,6 +121,7 @@ async def local_platform() -> AsyncIterator[Platform]:
     async with await asyncio.start_server(platform._serve, "127.0.0.1", 0) as server:
         platform.port = server.sockets[0].getsockname()[1]
         yield platform
+        await platform._close()
 
 
 class PlatformSettings(BaseModel):
@@ -148,7 +177,13 @@ class PlatformClient:
                 self._lines = self._lines or await asyncio.open_connection("127.0.0.1", self._port)
             except ConnectionRefusedError as error:
                 raise Passing(str(error)) from error
-            return await _ask(*self._lines, **question)
+            try:
+                return await _ask(*self._lines, **question)
+            # A question that was cut off, by whatever: its answer would be taken for the next one's.
+            except BaseException:
+                self._lines[1].close()
+                self._lines = None
+                raise
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, **question: Any) -> Any:

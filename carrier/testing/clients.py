@@ -1,0 +1,67 @@
+"""A client without a platform: it hands over what it is told to, keeps what it is sent, and fails when told to."""
+
+import asyncio
+from collections import deque
+
+from carrier.errors import CannotLook
+from carrier.interfaces import Deliver
+from carrier.types import Message, Outgoing
+
+
+class FakeClient:
+    """`interfaces.Client`. Each failure is raised once; the platform has what `arrived` says."""
+
+    def __init__(self, *heard: Message) -> None:
+        self.heard: asyncio.Queue[Message | BaseException | None] = asyncio.Queue()
+        """What comes next: a message, an error that ends the connection, or None for a regular end."""
+        for message in heard:
+            self.heard.put_nowait(message)
+        self.attempts: list[Outgoing] = []
+        self.sent: list[Outgoing] = []
+        self.sending_fails: deque[BaseException] = deque()
+        self.looking_fails: deque[BaseException] = deque()
+        self.can_look = True
+        self.arrived: dict[str, str] = {}
+        """The platform's ids, by the key of what arrived."""
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self.lives = 0
+        self._changed = asyncio.Condition()
+
+    async def run(self, deliver: Deliver) -> None:
+        self.lives += 1
+        while (heard := await self.heard.get()) is not None:
+            if isinstance(heard, BaseException):
+                raise heard
+            await deliver(heard)
+
+    async def send(self, outgoing: Outgoing) -> str:
+        self.attempts.append(outgoing)
+        await self._tell()
+        await self.may_send.wait()
+        if self.sending_fails:
+            raise self.sending_fails.popleft()
+        self.sent.append(outgoing)
+        self.arrived[outgoing.key] = f"p{len(self.sent)}"
+        await self._tell()
+        return self.arrived[outgoing.key]
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        if self.looking_fails:
+            raise self.looking_fails.popleft()
+        if not self.can_look:
+            raise CannotLook("there is nowhere to look")
+        return self.arrived.get(outgoing.key)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, sent: int = 0, attempts: int = 0, seconds: float = 5.0) -> None:
+        """Wait until so much was sent and tried; raises TimeoutError."""
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(lambda: len(self.sent) >= sent and len(self.attempts) >= attempts)
+
+    @property
+    def texts(self) -> list[str]:
+        return [outgoing.text for outgoing in self.sent]

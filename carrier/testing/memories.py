@@ -1,0 +1,46 @@
+"""A memory system in a list, for tests that need no store."""
+
+from collections.abc import Collection, Sequence
+
+from carrier.interfaces import MemoryState
+from carrier.types import Memory, Recalled, Scope
+
+
+class MemoryList:
+    """`interfaces.Memories`. A memory comes up when it shares a word with the text, the more the stronger."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Memory] = {}
+        self.opened = False
+
+    def open(self) -> None:
+        self.opened = True
+
+    def put(self, memories: Sequence[Memory]) -> None:
+        self.kept.update((memory.id, memory) for memory in memories)
+
+    async def recall(
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+    ) -> list[Recalled]:
+        found = [
+            Recalled(memory, _likeness(memory.text, text))
+            for memory in self.kept.values()
+            if _is_in(memory, scope) and memory.id not in skip
+        ]
+        return sorted((it for it in found if it.score), key=lambda it: it.score, reverse=True)[:limit]
+
+    def state(self) -> MemoryState:
+        return MemoryState(self.opened, len(self.kept), waiting=0, without_vector=len(self.kept), embeddings="none")
+
+
+def _is_in(memory: Memory, scope: Scope) -> bool:
+    return (
+        memory.agent == scope.agent
+        and scope.room in ("", memory.room)
+        and scope.entity in ("", memory.entity)
+    )  # fmt: skip
+
+
+def _likeness(text: str, other: str) -> float:
+    words, others = set(text.lower().split()), set(other.lower().split())
+    return len(words & others) / max(1, len(others))
