@@ -206,6 +206,9 @@ class Memories(Protocol):
     def open(self) -> None:
         """Begin to load the store, beside what else goes on; until then recall knows only what was put."""
 
+    def expect(self, text: str) -> None:
+        """A text that will be put, and perhaps asked for, in a moment: begin what takes time."""
+
     def put(self, memories: Sequence[Memory]) -> None:
         """Take in what the ledger's log already holds; it can be recalled at once, and is stored soon."""
 

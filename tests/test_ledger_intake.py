@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.forms import dump, load, storable
 from carrier.ledger.intake import Intake, connect, take_in, unanswered
-from carrier.ledger.memory_log import LedgerMemoryLog, refill
-from carrier.ledger.tables import entities, messages, participants, rooms
-from carrier.types import ActionCall, Attachment, Completion, Message
+from carrier.ledger.memory_log import LedgerMemoryLog, refill, remember
+from carrier.ledger.tables import entities, messages, participants, rooms, tombstones
+from carrier.types import ActionCall, Attachment, Completion, Memory, Message
 
 HELLO = Message("api", "1", "api/@anna", "api:anna", "Hello", sender_name="Anna", to="tifa")
 
@@ -108,6 +108,20 @@ async def test_a_memory_waits_until_it_is_remembered_and_can_be_logged_again(led
     assert await ledger.write(partial(refill, clock=ledger.clock)) == 1
     [(_, again)] = await memory_log.waiting(limit=10)
     assert again == memory
+
+
+async def test_a_fact_is_kept_once_and_can_be_logged_again_unless_it_was_forgotten(ledger: Ledger) -> None:
+    facts = [Memory(f"f{n}", "tifa", "api/@anna", "api:anna", "fact", f"likes tea {n}", at=n) for n in (1, 2)]
+    keep = partial(remember, clock=ledger.clock, memories=facts)
+    memory_log = LedgerMemoryLog(ledger)
+    assert await ledger.write(keep) == facts
+    await memory_log.remembered(["f1", "f2"])
+
+    assert await ledger.write(keep) == []
+    await ledger.write(lambda it: it.execute(insert(tombstones), {"id": "f1", "at": 3}))
+    await ledger.write(partial(refill, clock=ledger.clock))
+
+    assert [memory for _, memory in await memory_log.waiting(limit=10)] == facts[1:]
 
 
 # --- forms -----------------------------------------------------------------------------------------------------

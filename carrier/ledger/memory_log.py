@@ -7,10 +7,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, union
 
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import dump, load
-from carrier.ledger.tables import inbox, memory_log, messages, tombstones
+from carrier.ledger.tables import facts, inbox, memory_log, messages, tombstones
 from carrier.types import Memory
 
 _add = insert(memory_log)
+_keep = insert(facts)
 _waiting = (
     select(memory_log.c.position, memory_log.c.body)
     .where(memory_log.c.position > bindparam("after"))
@@ -18,7 +19,7 @@ _waiting = (
     .limit(bindparam("most"))
 )
 _known = union_all(
-    select(memory_log.c.id).where(memory_log.c.id.in_(bindparam("ids", expanding=True))),
+    select(facts.c.id).where(facts.c.id.in_(bindparam("ids", expanding=True))),
     select(tombstones.c.id).where(tombstones.c.id.in_(bindparam("ids", expanding=True))),
 )
 _forget = delete(memory_log).where(memory_log.c.id.in_(bindparam("ids", expanding=True)))
@@ -29,11 +30,13 @@ def log_memory(connection: Connection, clock: Clock, memory: Memory) -> None:
 
 
 def remember(connection: Connection, clock: Clock, memories: Sequence[Memory]) -> list[Memory]:
-    """Log what is not known yet and was not forgotten; returns that."""
+    """Keep and log the facts that are not known yet and were not forgotten; returns those."""
     ids = [memory.id for memory in memories]
     known = set(connection.execute(_known, {"ids": ids}).scalars())
     new = [memory for memory in memories if memory.id not in known]
     for memory in new:
+        row = {"id": memory.id, "agent": memory.agent, "body": dump(Memory, memory), "at": memory.at}
+        connection.execute(_keep, row)
         log_memory(connection, clock, memory)
     return new
 
@@ -56,22 +59,26 @@ class LedgerMemoryLog:
 
 
 def refill(connection: Connection, clock: Clock) -> int:
-    """Log everything that was heard and said once more, for a memory store that has lost rows; returns how many."""
-    there = select(memory_log.c.id)
-    heard = (
-        select(messages, inbox.c.agent.label("hearer"), (messages.c.id + "@" + inbox.c.agent).label("memory"))
-        .join(inbox, inbox.c.message == messages.c.id)
-        .where(messages.c.agent == "")
-    )
-    own = select(messages, messages.c.agent.label("hearer"), messages.c.id.label("memory")).where(
-        messages.c.agent != ""
-    )
-    both = union_all(heard, own).subquery()
-    lost = select(both).where(both.c.text != "", both.c.memory.not_in(there)).order_by(both.c.at)
-    rows = connection.execute(lost).all()
-    for row in rows:
-        log_memory(connection, clock, _memory(row))
-    return len(rows)
+    """Log all that was heard, said and learned once more, for a memory store that has lost rows; returns how many."""
+    there = {
+        *connection.execute(select(memory_log.c.id)).scalars(),
+        *connection.execute(select(tombstones.c.id)).scalars(),
+    }
+    said = [_memory(row) for row in connection.execute(_all_said)]
+    learned = [load(Memory, body) for body in connection.execute(select(facts.c.body).order_by(facts.c.at)).scalars()]
+    lost = [memory for memory in (*said, *learned) if memory.id not in there]
+    for memory in lost:
+        log_memory(connection, clock, memory)
+    return len(lost)
+
+
+_heard = (
+    select(messages, inbox.c.agent.label("hearer"), (messages.c.id + "@" + inbox.c.agent).label("memory"))
+    .join(inbox, inbox.c.message == messages.c.id)
+    .where(messages.c.agent == "", messages.c.text != "")
+)
+_own = select(messages, messages.c.agent.label("hearer"), messages.c.id.label("memory")).where(messages.c.agent != "")
+_all_said = union_all(_heard, _own).order_by("at")
 
 
 def _memory(row: Row[Any]) -> Memory:

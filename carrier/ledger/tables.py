@@ -188,6 +188,15 @@ memory_log = Table(
     Index(None, "position"),
 )
 
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("body", Text, nullable=False),  # the memory: unlike what was said, it stands nowhere else
+    Column("at", BigInteger, nullable=False),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,

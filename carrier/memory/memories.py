@@ -75,6 +75,10 @@ class LanceMemories:
         """Begin to open the store and to load the model."""
         self._may_open.set()
 
+    def expect(self, text: str) -> None:
+        if self._opened:
+            self._vectors.want(text)
+
     def put(self, memories: Sequence[Memory]) -> None:
         for memory in memories:
             if self._waiting.space_left():

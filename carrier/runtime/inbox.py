@@ -85,6 +85,7 @@ class Inbox:
         committed = self._ledger.submit(
             partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed)
         )
+        self._memories.expect(message.text)
         # A door that is closed meanwhile must not keep a message that is on disk from its turn.
         filing = asyncio.ensure_future(self._file(committed))
         self._filing.add(filing)

@@ -16,6 +16,9 @@ class MemoryList:
     def open(self) -> None:
         self.opened = True
 
+    def expect(self, text: str) -> None:
+        pass
+
     def put(self, memories: Sequence[Memory]) -> None:
         self.kept.update((memory.id, memory) for memory in memories)
 

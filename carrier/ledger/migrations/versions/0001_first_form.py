@@ -50,6 +50,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_events_at"), ["at"], unique=False)
 
     op.create_table(
+        "facts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("agent", sa.String(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_facts")),
+    )
+    op.create_table(
         "inbox",
         sa.Column("agent", sa.String(), nullable=False),
         sa.Column("message", sa.String(), nullable=False),
