@@ -242,6 +242,7 @@ class Host:
                 await self.inbox.idle()
         except TimeoutError:
             log.warning("turns are still under way after %g s; they are resumed at the next start", TURNS_SECONDS)
+        self.watchers.send_away()
         try:
             async with asyncio.timeout(SENDERS_SECONDS):
                 running = [living.sender for living in self.clients.values() if living.state == "running"]

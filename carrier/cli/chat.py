@@ -57,8 +57,8 @@ async def _exchange(caller: Caller, agent: str, name: str, body: dict[str, str])
                     _write(data["text"])
                 case "replace":
                     shown = _again(name, data["text"])
-                case "final" if data["text"] != shown.strip():
-                    _again(name, data["text"] or f"({data['outcome']})")
+                case "final":
+                    _complete(name, shown, data["text"] or f"({data['outcome']})")
                 case "pending":
                     _write(f"(takes longer; the answer will be at {data['url']})")
     except Refusal as error:
@@ -66,9 +66,18 @@ async def _exchange(caller: Caller, agent: str, name: str, body: dict[str, str])
     _write("\n")
 
 
+def _complete(name: str, shown: str, text: str) -> None:
+    """What was shown becomes what was said."""
+    if text.startswith(shown):
+        _write(text[len(shown) :])
+    elif text != shown.strip():
+        _again(name, text)
+
+
 def _again(name: str, text: str) -> str:
     """Write the line anew: over itself on a terminal, below elsewhere."""
-    _write(f"\r\x1b[K{name}: {text}" if sys.stdout.isatty() else text)
+    start = "\r\x1b[K" if sys.stdout.isatty() else "\n"
+    _write(f"{start}{name}: {text}")
     return text
 
 

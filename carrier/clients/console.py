@@ -5,6 +5,8 @@ import getpass
 import os
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TextIO
 
 from pydantic import BaseModel, ConfigDict
@@ -37,10 +39,10 @@ class Console:
         self._reads, self._writes = reads or sys.stdin, writes or sys.stdout
 
     async def run(self, deliver: Deliver) -> None:
-        lines = await _lines(self._reads)
-        while line := await lines.readline():
-            if text := line.decode(errors="replace").strip():
-                await deliver(self._message(text))
+        async with _lines(self._reads) as lines:
+            while line := await lines.readline():
+                if text := line.decode(errors="replace").strip():
+                    await deliver(self._message(text))
 
     def _message(self, text: str) -> Message:
         user = getpass.getuser()
@@ -64,8 +66,14 @@ class Console:
         raise CannotLook("what was printed before a restart cannot be read back")
 
 
-async def _lines(file: TextIO) -> asyncio.StreamReader:
+@asynccontextmanager
+async def _lines(file: TextIO) -> AsyncIterator[asyncio.StreamReader]:
+    """What is typed into a file, which stays open for a next life."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
-    return reader
+    own = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), own)
+    try:
+        yield reader
+    finally:
+        transport.close()

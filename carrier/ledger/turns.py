@@ -15,8 +15,11 @@ from carrier.types import ActionResult, Ended, Memory, Message, Outcome, Outgoin
 
 StepKind = Literal["value", "model", "action"]
 
-SUSPECT, DEAD = 3, 4
-"""Attempts without progress at which a turn runs alone, and at which it is given up."""
+SUSPECT, DEAD = 3, 6
+"""Attempts without progress from which on a turn runs alone, and at which it is given up.
+
+Once alone is no proof: a host that is killed at random may be so in the first moments of an innocent turn.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def take(connection: Connection, clock: Clock, agent: str, message_id: str, revi
         progress = sum(1 + entry.ended for entry in entries.values())
         attempts = 1 if progress > begun.progress else begun.attempts + 1
         # A suspect has to wait until it is alone: what kills the process meanwhile is another.
-        counted = attempts - (attempts == SUSPECT)
+        counted = attempts - (attempts >= SUSPECT)
         again = {"attempts": counted, "progress": progress, "revision": revision}
         connection.execute(_reopen, {"turn": turn, **again})
     _move(connection, agent, message_id, "taken")
@@ -121,7 +124,7 @@ def _move(connection: Connection, agent: str, message_id: str, state: str) -> No
 
 def alone(connection: Connection, turn: str) -> None:
     """A suspect's attempt counts from here on."""
-    connection.execute(_reopen, {"turn": turn, "attempts": SUSPECT})
+    connection.execute(_reopen.values(attempts=turns.c.attempts + 1), {"turn": turn})
 
 
 def let_go(connection: Connection, taken: Taken) -> None:

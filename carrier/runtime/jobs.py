@@ -52,14 +52,14 @@ class Jobs:
         while True:
             self.wake.clear()
             try:
-                if not await self._run_due():
+                if not await self.run_due():
                     await self._rest()
             except LedgerError as error:
                 log.error("jobs have to wait: %s", error)
                 await asyncio.sleep(LEDGER_PAUSE)
 
-    async def _run_due(self) -> bool:
-        """Whether there was something to do."""
+    async def run_due(self) -> bool:
+        """Run what is due now; returns whether there was something."""
         due = await self.ledger.read(partial(rows.due, now=self.ledger.clock.tick(), most=AT_ONCE))
         for job in due:
             await self._run(job)

@@ -61,7 +61,7 @@ class AgentRuntime:
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
         """Its time; and alone, if the process has died of it before."""
         async with AsyncExitStack() as limits:
-            if turn.taken.attempts == SUSPECT:
+            if turn.taken.attempts >= SUSPECT:
                 await limits.enter_async_context(self._alone())
                 await turn.is_alone()
             async with asyncio.timeout(self.agent.limits.turn):
@@ -125,7 +125,9 @@ class AgentRuntime:
             return response
         with turn.timings.of("evaluate"):
             text, held = await self._gates.judge(turn, response.text, "reply")
-        return Response(self.agent.words.held, "held") if held else Response(text, response.outcome)
+        if held:
+            return Response(self.agent.words.held, "held")
+        return Response(text) if text.strip() else SILENCE
 
     async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
         """What may be said of an action's own words."""

@@ -53,6 +53,7 @@ class LivingClient:
             log.info("%s: ended", name)
         except ExceptionGroup as errors:
             self._fail(_most_telling(errors))
+            _end_if_cancelled()
 
     def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
@@ -62,6 +63,13 @@ class LivingClient:
         else:
             self.state = "waiting"
             log.error("%s: failed, and is started again: %s", self.definition.name, self.problem, exc_info=error)
+
+
+def _end_if_cancelled() -> None:
+    """A task group that meets an error and a cancellation at once tells of the error alone."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:

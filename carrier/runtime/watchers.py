@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from carrier.types import Ended
 
@@ -51,6 +52,12 @@ class Watchers:
         for watcher in self._by_turn.get(turn, ()):
             if watcher.pieces is not None:
                 watcher.pieces.put_nowait(piece)
+
+    def send_away(self) -> None:
+        """Tell all who still wait, by TimeoutError, that it takes longer: the host ends, their turns go on later."""
+        for watcher in chain.from_iterable(self._by_turn.values()):
+            if not watcher.ended.done():
+                watcher.ended.set_exception(TimeoutError())
 
     def end(self, ended: Ended) -> None:
         for watcher in self._by_turn.get(ended.turn, ()):

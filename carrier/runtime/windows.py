@@ -12,14 +12,15 @@ from carrier.types import Agent, Line, Message
 @dataclass(frozen=True)
 class Windows:
     ledger: Ledger
-    _read: dict[tuple[str, str], "asyncio.Future[list[Line]]"] = field(default_factory=dict)
+    _read: dict[tuple[str, str], dict[int, "asyncio.Future[list[Line]]"]] = field(default_factory=dict)
 
     async def recent(self, agent: Agent, message: Message, most: int) -> list[Line]:
         """Oldest first, without the message itself."""
-        key = (agent.name, message.id)
-        if key not in self._read:
-            self._read[key] = asyncio.ensure_future(self._lines(agent, message, max(most, agent.memory.recent)))
-        lines = await asyncio.shield(self._read[key])
+        read = self._read.setdefault((agent.name, message.id), {})
+        size = max(most, agent.memory.recent)
+        if size not in read:
+            read[size] = asyncio.ensure_future(self._lines(agent, message, size))
+        lines = await asyncio.shield(read[size])
         return lines[-most:] if most else []
 
     async def _lines(self, agent: Agent, message: Message, most: int) -> list[Line]:

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections import deque
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
-from carrier.interfaces import Deliver
+from carrier.interfaces import Deliver, Given
 from carrier.types import Message, Outgoing
 
 
@@ -65,3 +68,25 @@ class FakeClient:
     @property
     def texts(self) -> list[str]:
         return [outgoing.text for outgoing in self.sent]
+
+
+class MadeSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    greeting: str = ""
+    breaks: bool = False
+    """It cannot be made."""
+
+
+class MadeClient(FakeClient):
+    """`type: carrier.testing.clients:MadeClient`, for a host to make; `living` are all it has made, newest last."""
+
+    Settings = MadeSettings
+    living: ClassVar[list["MadeClient"]] = []
+
+    def __init__(self, name: str, settings: MadeSettings, given: Given):
+        super().__init__()
+        if settings.breaks:
+            raise RuntimeError("it breaks, as told")
+        self.greeting = settings.greeting
+        self.living.append(self)

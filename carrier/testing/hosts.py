@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from carrier.testing.projects import Project
 SECONDS = 20.0
 """What a host may take to answer, or to end."""
 MOMENT = 0.01
-"""A foreign process tells nobody when it is ready: it is asked so often."""
+"""How often is looked for what nobody tells."""
 PROGRAM = ("-m", "carrier")
 
 
@@ -101,6 +101,13 @@ async def host_process(project: Project, program: tuple[str, ...] = PROGRAM) -> 
 
 @asynccontextmanager
 async def running_host(project: Project) -> AsyncIterator[Opened]:
-    """A host inside the test, on a free port; `call` of its project's data folder reaches it as well."""
+    """A host inside the test, on a free port."""
     async with open_door(load(project.config, os.environ), port=0) as opened:
         yield opened
+
+
+async def until(holds: Callable[[], bool], seconds: float = SECONDS) -> None:
+    """Wait for what nobody tells; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(MOMENT)

@@ -93,7 +93,7 @@ class Platform:
         """One JSON line a question, one an answer."""
         self._connections[writer] = asyncio.current_task()
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):
                 question = json.loads(line)
                 if question["do"] == "poll":
                     self._listening.add(writer)
@@ -101,7 +101,7 @@ class Platform:
                 if question["do"] != "send" or not self.silent:
                     writer.write(json.dumps(answer).encode() + b"\n")
                     await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except ConnectionError:
             pass  # the host was killed
         finally:
             self._listening.discard(writer)
@@ -149,6 +149,7 @@ class PlatformClient:
                     await _ask(*listening, do="acknowledge", id=id)
         finally:
             listening[1].close()
+            self._hang_up()
 
     def _message(self, id: str, room: str, text: str) -> Message:
         return Message(
@@ -181,9 +182,13 @@ class PlatformClient:
                 return await _ask(*self._lines, **question)
             # A question that was cut off, by whatever: its answer would be taken for the next one's.
             except BaseException:
-                self._lines[1].close()
-                self._lines = None
+                self._hang_up()
                 raise
+
+    def _hang_up(self) -> None:
+        if self._lines:
+            self._lines[1].close()
+            self._lines = None
 
 
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, **question: Any) -> Any:

@@ -1,0 +1,202 @@
+"""Everything that leaves passes the gates, also what is shown of it while it grows."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from carrier.errors import ModelError
+from carrier.evaluators.no_secrets import NoSecrets
+from carrier.interfaces import Turn, Verdict
+from carrier.runtime.watchers import Piece
+from carrier.testing.models import ListedModel, calls
+from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
+from carrier.testing.turns import AGENT, TurnMaker
+from carrier.types import Ended, Message, Words
+
+CAREFUL = replace(AGENT, words=Words(failed="Sorry.", held="I may not say."))
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[LittleHost]:
+    async with little_host(tmp_path) as host:
+        yield host
+
+
+async def passes(turn: Turn, text: str) -> Verdict:
+    return Verdict(text)
+
+
+async def holds(turn: Turn, text: str) -> Verdict:
+    return Verdict("", held="too rude")
+
+
+async def breaks(turn: Turn, text: str) -> Verdict:
+    raise RuntimeError("a bug")
+
+
+async def shouts(turn: Turn, text: str) -> Verdict:
+    return Verdict(text.upper())
+
+
+async def exclaims(turn: Turn, text: str) -> Verdict:
+    return Verdict(text + "!")
+
+
+async def test_gates_change_a_text_one_after_the_other(host: LittleHost) -> None:
+    host.add(model=ListedModel("hello"), gates={"a": Judging(exclaims), "b": Judging(shouts)})
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts) == ("answered", ("HELLO!",))
+    assert await host.lines() == ["Hello", "HELLO!"]
+
+
+@pytest.mark.parametrize("judge", [holds, breaks], ids=["held", "broken"])
+async def test_what_a_gate_does_not_let_pass_is_answered_with_the_operator_s_words(
+    host: LittleHost, judge: object
+) -> None:
+    host.add(CAREFUL, model=ListedModel("a secret"), gates={"gate": Judging(judge), "after": Judging(shouts)})  # type: ignore[arg-type]
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts) == ("held", ("I may not say.",))
+
+
+async def test_the_operator_s_own_words_need_no_gate(host: LittleHost) -> None:
+    host.add(CAREFUL, model=ListedModel(ModelError("x/y", "no")), gates={"gate": Judging(holds)})
+
+    assert (await host.ask()).texts == ("Sorry.",)
+
+
+async def test_a_gate_that_may_ask_a_model_sees_the_turn_and_the_text(host: LittleHost) -> None:
+    seen: list[str] = []
+
+    async def judge(turn: Turn, text: str) -> Verdict:
+        seen.append(f"{turn.message.text} / {text}")
+        return Verdict(await turn.ask_model("nicer", text, purpose="nicer"))
+
+    host.add(model=ListedModel("no."), small=ListedModel("No, thank you."), gates={"nicer": Judging(judge)})
+
+    assert (await host.ask("Tea?")).texts == ("No, thank you.",)
+    assert seen == ["Tea? / no."]
+
+
+async def test_a_text_of_which_nothing_is_left_is_silence(host: LittleHost) -> None:
+    async def strikes(turn: Turn, text: str) -> Verdict:
+        return Verdict("")
+
+    host.add(model=ListedModel("hush"), gates={"gate": Judging(strikes)})
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts) == ("silent", ())
+
+
+# --- streaming -------------------------------------------------------------------------------------------------
+
+
+async def read_along(host: LittleHost, message: Message) -> tuple[list[Piece], Ended]:
+    """What a watcher of the turn is shown, and how it ends."""
+    with host.watchers.watch(f"{message.id}@tifa", streaming=True) as watcher:
+        await host.answer(message)
+        assert watcher.pieces is not None
+        return [watcher.pieces.get_nowait() for _ in range(watcher.pieces.qsize())], await watcher.ended
+
+
+def shown(pieces: list[Piece]) -> str:
+    """What stands there when all pieces were read."""
+    text = ""
+    for piece in pieces:
+        text = piece.text if piece.replace else text + piece.text
+    return text
+
+
+async def test_who_reads_along_sees_the_text_grow(host: LittleHost) -> None:
+    host.add(model=ListedModel("one two three"))
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert [piece.text for piece in pieces] == ["one", " two", " three"]
+    assert ended.texts == ("one two three",)
+
+
+async def test_who_only_waits_is_shown_nothing_before_the_end(host: LittleHost) -> None:
+    model = ListedModel("one two")
+    host.add(model=model)
+    message = host.message()
+    with host.watchers.watch(f"{message.id}@tifa") as watcher:
+        await host.answer(message)
+
+        assert (await watcher.ended).texts == ("one two",)
+        assert not host.watchers.streaming(f"{message.id}@tifa")
+
+
+async def test_a_growing_text_shows_no_more_than_every_gate_allows(host: LittleHost) -> None:
+    secret = "hunter2-hunter2"
+    gate = NoSecrets(NoSecrets.Settings(), TurnMaker(secrets=[secret]).given())
+    host.add(model=ListedModel(f"the word is {secret} indeed"), gates={"no_secrets": gate})
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert ended.texts == ("the word is [secret] indeed",)
+    assert all(secret not in piece.text for piece in pieces)
+    assert ended.texts[0].startswith(shown(pieces))
+    assert shown(pieces) != ""
+
+
+def only_the_whole(growing: str) -> str | None:
+    return None
+
+
+def broken(growing: str) -> str | None:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("preview", [only_the_whole, broken])
+async def test_a_gate_that_cannot_judge_a_part_shows_nothing_and_judges_the_whole(
+    host: LittleHost, preview: object
+) -> None:
+    gates = {"open": Judging(passes), "gate": Judging(shouts, preview)}  # type: ignore[arg-type]
+    host.add(model=ListedModel("one two"), gates=gates)
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert (pieces, ended.outcome, ended.texts) == ([], "answered", ("ONE TWO",))
+
+
+async def test_the_final_text_wins_over_what_was_shown(host: LittleHost) -> None:
+    host.add(CAREFUL, model=ListedModel("one two"), gates={"late": Judging(holds)})
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert shown(pieces) == "one two"
+    assert ended.texts == ("I may not say.",)
+
+
+async def test_words_before_an_action_are_taken_back(host: LittleHost) -> None:
+    async def roll(turn: Turn) -> str:
+        return "4"
+
+    thinking = replace(calls("roll"), text="let me see")
+    host.add(model=ListedModel(thinking, "A four."), actions=[Doing("roll", roll)])
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert Piece("", replace=True) in pieces
+    assert shown(pieces) == "A four."
+    assert ended.texts == ("A four.",)
+
+
+async def test_all_who_watch_hear_of_the_end_and_who_left_is_forgotten(host: LittleHost) -> None:
+    host.add()
+    message = host.message()
+    turn = f"{message.id}@tifa"
+    with host.watchers.watch(turn) as one, host.watchers.watch(turn, streaming=True) as two:
+        with host.watchers.watch(turn):
+            pass
+        await host.answer(message)
+
+        assert (await one.ended) == (await two.ended)
+    assert not host.watchers.streaming(turn)
