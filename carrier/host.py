@@ -92,7 +92,7 @@ class Host:
     turns: Turns = field(init=False)
     agents: dict[str, LivingAgent] = field(default_factory=dict)
     clients: dict[str, LivingClient] = field(default_factory=dict)
-    broken: dict[str, Broken] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
     """Agents and clients whose newest version could not be made; what ran before goes on."""
     reloaded_at: float = 0.0
     stopping: bool = False
@@ -160,8 +160,8 @@ class Host:
 
     async def apply(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        wanted = {**catalog.agents, **catalog.clients}
-        self.broken = {name: broken for name, broken in self.broken.items() if wanted.get(name) == broken.version}
+        wanted = [*catalog.agents.values(), *catalog.clients.values()]
+        self.broken = [broken for broken in self.broken if broken.version in wanted]
         for problem in catalog.problems:
             log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
         await self._apply_agents(plan({name: it.agent for name, it in self.agents.items()}, catalog.agents))
@@ -185,12 +185,11 @@ class Host:
         except Exception as error:
             self._breaks(agent, error, goes_on=agent.name in self.agents)
             return
-        self.broken.pop(agent.name, None)
         self.agents[agent.name] = LivingAgent(runtime, models)
         log.info("%s: live, with %s", agent.name, models["large"].use)
 
     def _breaks(self, version: Agent | ClientDefinition, error: Exception, goes_on: bool) -> None:
-        self.broken[version.name] = Broken(version, f"{type(error).__name__}: {error}")
+        self.broken.append(Broken(version, f"{type(error).__name__}: {error}"))
         then = "its last version goes on" if goes_on else "it does not run"
         log.error("%s: cannot be made, %s: %s", version.name, then, error)
 
@@ -202,8 +201,7 @@ class Host:
                 await self._swap_client(definition)
 
     def _is_broken(self, version: Agent | ClientDefinition) -> bool:
-        known = self.broken.get(version.name)
-        return known is not None and known.version == version
+        return any(broken.version == version for broken in self.broken)
 
     async def _swap_client(self, definition: ClientDefinition) -> None:
         name = definition.name
@@ -213,7 +211,6 @@ class Host:
         except Exception as error:
             self._breaks(definition, error, goes_on=name in self.clients)
             return
-        self.broken.pop(name, None)
         if name in self.clients:
             await self._stop_client(name)
         living = LivingClient(definition, client, Sender(name, client, self.ledger), self._deliver)

@@ -1,5 +1,6 @@
 """The HTTP door: every agent answers at `POST /{agent}/message`; a handful of routes say how things stand."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -114,12 +115,14 @@ async def message(host: Host, request: Request, patience: float) -> Response:
     return JSONResponse(answer_json(answer))
 
 
-async def _message(host: Host, request: Request) -> Message:
-    settings, agent = host.settings, request.path_params["agent"]
-    host.agent(agent)
-    key, (form, file) = read_key(request), await read_form(request, settings.limits.message_chars)
-    files = [await keep_file(file, settings.data, settings.limits.upload)] if file else []
-    return form.message(agent, key, tuple(files))
+async def _message(host: Host, request: Request, keeps: bool = True) -> Message:
+    """What a caller says; what came with it is kept on disk if it `keeps`."""
+    agent = host.agent(request.path_params["agent"]).agent.name
+    key, (form, file) = read_key(request), await read_form(request, host.settings.limits)
+    if file is None:
+        return form.message(agent, key)
+    kept = await asyncio.to_thread(keep_file, file, host.settings.data) if keeps else file.attachment()
+    return form.message(agent, key, (kept,))
 
 
 def _stream(host: Host, said: Message, patience: float) -> Response:
@@ -164,7 +167,7 @@ def _where(turn: str) -> dict[str, str]:
 
 async def render(host: Host, request: Request) -> Response:
     """The exact prompt that a message would get."""
-    said = await _message(host, request)
+    said = await _message(host, request, keeps=False)
     return JSONResponse({"prompt": await rendered(host, said)})
 
 

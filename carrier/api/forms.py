@@ -2,15 +2,17 @@
 
 import mimetypes
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from carrier.config.catalog import HostLimits
+from carrier.ledger.forms import storable
 from carrier.types import Attachment, Ended, Message
 
 CLIENT = "api"
@@ -26,13 +28,22 @@ class FormError(Exception):
         super().__init__(f"{field}: {message}")
 
 
+def _is_storable(id: str) -> str:
+    if storable(id) != id:
+        raise ValueError("holds characters that are none")
+    return id
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_is_storable)]
+
+
 class Place(BaseModel):
     """Who is speaking, and where: without a room, in the one that a user has with the host."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user_id: str = Field("user", alias="userId", min_length=1, max_length=200)
-    room_id: str | None = Field(None, alias="roomId", min_length=1, max_length=200)
+    user_id: Id = Field("user", alias="userId")
+    room_id: Id | None = Field(None, alias="roomId")
 
     @property
     def room(self) -> str:
@@ -69,12 +80,24 @@ class Form(Place):
         )
 
 
-async def read_form(request: Request, most_chars: int) -> tuple[Form, UploadFile | None]:
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a message; a model reads of it what is text."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+    def attachment(self, path: str = "") -> Attachment:
+        return Attachment(self.name, self.media_type, len(self.content), path, _readable(self.content))
+
+
+async def read_form(request: Request, limits: HostLimits) -> tuple[Form, Upload | None]:
     """Raises FormError with the field that is wrong."""
-    fields, file = await _fields(request)
+    fields, file = await _fields(request, limits.upload)
     form = valid(Form, fields)
-    if len(form.text) > most_chars:
-        raise FormError("text", f"is {len(form.text)} characters long; at most {most_chars} are taken")
+    if len(form.text) > limits.message_chars:
+        raise FormError("text", f"is {len(form.text)} characters long; at most {limits.message_chars} are taken")
     if not form.text.strip() and file is None:
         raise FormError("text", "is empty; say something, or send a file")
     return form, file
@@ -99,15 +122,12 @@ def valid(form: type[F], fields: Any) -> F:
         raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
 
 
-async def _fields(request: Request) -> tuple[Any, UploadFile | None]:
+async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        form = await request.form(max_files=1, max_fields=20)
-        file = form.get("file")
-        fields = {key: value for key, value in form.multi_items() if key != "file"}
-        if file is not None and not isinstance(file, UploadFile):
-            raise FormError("file", "is no file: send it as a part of multipart/form-data with a file name")
-        return fields, file
+        async with request.form(max_files=1, max_fields=20) as form:
+            fields = {key: value for key, value in form.multi_items() if key != "file"}
+            return fields, await _upload(form.get("file"), most_bytes)
     try:
         fields = await request.json()
     except (ValueError, RecursionError) as error:
@@ -117,22 +137,24 @@ async def _fields(request: Request) -> tuple[Any, UploadFile | None]:
     return fields, None
 
 
-async def keep_file(file: UploadFile, data: Path, most_bytes: int) -> Attachment:
-    """Keep an upload under a name of ours; a model reads of it what is text."""
+async def _upload(file: UploadFile | str | None, most_bytes: int) -> Upload | None:
+    if file is None:
+        return None
+    if isinstance(file, str):
+        raise FormError("file", "is no file: send it as a part of multipart/form-data with a file name")
     content = await file.read(most_bytes + 1)
-    await file.close()
     if len(content) > most_bytes:
         raise FormError("file", f"is larger than {most_bytes} bytes")
-    name = Path(file.filename or "file").name[:200]
+    name = storable(Path(file.filename or "file").name[:200])
+    return Upload(name, file.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream", content)
+
+
+def keep_file(file: Upload, data: Path) -> Attachment:
+    """Keep an upload under a name of ours; call it in a thread."""
     path = f"uploads/{new_id()}"
-    await run_in_threadpool(_write, data / path, content)
-    media_type = file.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return Attachment(name, media_type, len(content), path, _readable(content))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
+    (data / path).parent.mkdir(exist_ok=True)
+    (data / path).write_bytes(file.content)
+    return file.attachment(path)
 
 
 def _readable(content: bytes) -> str:

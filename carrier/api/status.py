@@ -57,7 +57,7 @@ def status(host: Host) -> Status:
         agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
         clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
         parked=dict(host.catalog.parked),
-        broken={name: broken.reason for name, broken in host.broken.items()},
+        broken={broken.version.name: broken.reason for broken in host.broken},
         absent={name: lanes.waiting_for(name) for name in lanes.agents() if name not in host.agents},
         problems=tuple(str(problem) for problem in host.catalog.problems),
         reloaded_at=host.reloaded_at,

@@ -72,8 +72,6 @@ async def _live(config: Path) -> None:
     """Until a signal; a second one stops at once."""
     from carrier.cli.banner import banner, seconds_since_start
 
-    # A thread that comes back from the disk waits at most this long for the one that runs, not 5 ms.
-    sys.setswitchinterval(0.0005)
     stopped = _stop_on_signals()
     # What start-up makes is there to stay: looking through it for garbage would cost a tenth of the start.
     gc.disable()

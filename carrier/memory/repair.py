@@ -16,8 +16,8 @@ from carrier.memory.disk import sync
 log = logging.getLogger(__name__)
 
 NAME = "memories"
-INDEX_CACHE = 64_000_000
-METADATA_CACHE = 32_000_000
+INDEX_CACHE = 48_000_000
+METADATA_CACHE = 16_000_000
 
 
 def incomplete(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from carrier.memory.view import Stored, View, view_of
 from carrier.memory.waiting import Vector
 from carrier.types import Memory, Scope
 
-BUDGET = 64_000_000
+BUDGET = 48_000_000
 MOST = 20_000
 """Lines; a scope with more is searched on disk."""
 
