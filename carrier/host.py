@@ -4,17 +4,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from carrier.assemble import Workshop, event_log, open_memories
 from carrier.config.catalog import Catalog, HostSettings, load
 from carrier.config.watching import changes
-from carrier.errors import AlreadyRunning, ConfigError, UnknownAgent
+from carrier.errors import ConfigError, UnknownAgent
 from carrier.interfaces import Memories
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
@@ -310,29 +309,3 @@ async def _together(lives: list[Coroutine[Any, Any, None]], ledger: Ledger) -> A
 
 async def _as_long_as(ledger: Ledger) -> None:
     await asyncio.shield(ledger.ended)
-
-
-@contextmanager
-def locked(data: Path) -> Iterator[None]:
-    """One host, one folder: raises AlreadyRunning. The lock goes with the process, however that ends."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "carrier.lock").open("a+") as file:
-        if not _lock(file.fileno()):
-            file.seek(0)
-            raise AlreadyRunning(data, file.read().strip() or "unknown")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # no flock outside Unix: the ledger's keys still hold
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

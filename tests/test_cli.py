@@ -16,7 +16,7 @@ import pytest
 
 from carrier import __version__
 from carrier.cli import main
-from carrier.host import locked
+from carrier.lock import locked
 from carrier.testing.hosts import running_host
 from carrier.testing.projects import Project, project
 
@@ -167,7 +167,7 @@ async def test_the_address_of_a_host_that_was_killed_is_nobody_s(carrier: Comman
 
     outcome = await asyncio.to_thread(carrier, "status")
 
-    assert (outcome.code, outcome.err) == (2, f"carrier-host: no host answers at {address}\n")
+    assert (outcome.code, outcome.err) == (2, f"carrier-host: no host runs on {files.data}\n")
 
 
 async def test_the_prompt_of_the_host_that_runs(carrier: Command, files: Project) -> None:

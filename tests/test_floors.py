@@ -28,7 +28,7 @@ FLOORS = (
         "carrier.media",
         "carrier.analytics",
     },
-    {"carrier.interfaces", "carrier.registry", "carrier.templates", "carrier.config.models"},
+    {"carrier.interfaces", "carrier.registry", "carrier.templates", "carrier.lock", "carrier.config.models"},
     {"carrier.types", "carrier.errors", "carrier.log"},
     {"carrier"},
 )

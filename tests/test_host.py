@@ -14,9 +14,10 @@ from carrier import host as host_module
 from carrier.api.status import status
 from carrier.config.catalog import load
 from carrier.errors import AlreadyRunning, ConfigError, LedgerError, UnknownAgent
-from carrier.host import Host, Plan, locked, plan, running, usable
+from carrier.host import Host, Plan, plan, running, usable
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import open_ledger
+from carrier.lock import locked
 from carrier.runtime.watchers import Watchers
 from carrier.testing.clients import MadeClient
 from carrier.testing.hosts import until

@@ -9,6 +9,7 @@ from typing import Any
 
 from carrier.api.tokens import ADDRESS, TOKEN
 from carrier.errors import CarrierError
+from carrier.lock import is_locked
 
 
 class Refusal(CarrierError):
@@ -59,6 +60,9 @@ async def calling(data: Path) -> AsyncIterator[Caller]:
     """Raises NobodyThere when no host answers for this data folder."""
     import httpx
 
+    # The file of a host that was killed is still there, and another program may have its port: it gets no token.
+    if not is_locked(data):
+        raise NobodyThere(f"no host runs on {data}")
     try:
         address, token = (data / ADDRESS).read_text().strip(), (data / TOKEN).read_text().strip()
     except FileNotFoundError as error:

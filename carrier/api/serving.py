@@ -13,7 +13,8 @@ from carrier.api.app import make_app
 from carrier.api.tokens import ADDRESS, own_token
 from carrier.config.catalog import Catalog
 from carrier.errors import CarrierError
-from carrier.host import Host, locked, running, usable
+from carrier.host import Host, running, usable
+from carrier.lock import locked
 
 GRACE_SECONDS = 5
 BACKLOG = 2048

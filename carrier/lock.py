@@ -1,0 +1,46 @@
+"""One host, one data folder: a lock that goes with the process that holds it, however that ends."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from carrier.errors import AlreadyRunning
+
+FILE = "carrier.lock"
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the folder's lock while the block runs; raises AlreadyRunning with the process that has it."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / FILE).open("a+") as file:
+        if not _lock(file.fileno()):
+            file.seek(0)
+            raise AlreadyRunning(data, file.read().strip() or "unknown")
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a host runs on this folder; where there are no such locks, one may."""
+    try:
+        with (data / FILE).open("r+") as file:
+            return sys.platform == "win32" or not _lock(file.fileno())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int) -> bool:
+    if sys.platform == "win32":  # no flock there: the ledger's keys still hold
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
