@@ -1,5 +1,6 @@
 """The action manager: runs what a model asked for, once, within its limits, and says what came of it."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,7 +36,7 @@ class Acting:
             log.error("%s: %s was cut off and may have taken effect; it is not run again", turn.agent.name, call.name)
             result = ActionResult(call, "in doubt", IN_DOUBT.format(name=call.name))
             await turn.action_ends(name, result)
-        elif problem := self._problem(call):
+        elif problem := await self._problem(call):
             result = ActionResult(call, "failed", problem)
             turn.journal.action_refused(name, result)
         else:
@@ -47,11 +48,11 @@ class Acting:
         """What an action says of being repeated; one that is gone meanwhile promises nothing."""
         return self._actions[name].repeat if name in self._actions else "never"
 
-    def _problem(self, call: ActionCall) -> str:
+    async def _problem(self, call: ActionCall) -> str:
         """Why a call cannot be run at all, in words for the model; empty if it can."""
         if call.name not in self._actions:
             return f"there is no action {call.name!r}; there are {', '.join(self._actions) or 'none'}"
-        return _wrong_arguments(self._actions[call.name].parameters, call.arguments)
+        return await asyncio.to_thread(_wrong_arguments, self._actions[call.name].parameters, call.arguments)
 
     async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
         said: list[str] = []
@@ -85,7 +86,7 @@ class Acting:
 
 def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:
     """What is wrong with arguments, in words for the model; empty if nothing is."""
-    # Imported with the first call: a host listens the sooner for it.
+    # Imported with the first call, in its thread: a host listens the sooner for it.
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
