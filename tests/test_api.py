@@ -12,9 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import Connection, func, select
+from starlette.responses import Response
 from starlette.routing import Route
 
 from carrier.api.app import make_app
+from carrier.api.guards import Guard
 from carrier.api.serving import Opened, listening
 from carrier.api.tokens import TOKEN, own_token
 from carrier.errors import CarrierError
@@ -476,3 +478,14 @@ async def test_what_cannot_be_stored_is_not_acknowledged(tmp_path: Path) -> None
 
 def read_only(connection: Connection) -> None:
     connection.exec_driver_sql("PRAGMA query_only=ON")
+
+
+@pytest.mark.parametrize(("listens_on", "code"), [("127.0.0.1", 421), ("0.0.0.0", 200), ("::", 200)])
+async def test_only_a_host_that_listens_everywhere_goes_by_any_name(listens_on: str, code: int) -> None:
+    guarded = Guard(Response("here"), token="t", hosts=[listens_on], most_bytes=100)
+    transport = httpx.ASGITransport(guarded)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://carrier.example") as client:
+        answer = await client.get("/", headers={"Authorization": "Bearer t"})
+
+    assert answer.status_code == code

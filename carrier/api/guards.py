@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from carrier.api.tokens import accepted
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})
+"""Addresses under which a host listens to whoever reaches the machine, by whatever name."""
 
 
 class Guard:
@@ -17,6 +19,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str, hosts: Collection[str], most_bytes: int):
         self.app, self._token, self._hosts, self._most_bytes = app, token, {*LOOPBACK, *hosts}, most_bytes
+        self._any_name = not EVERYWHERE.isdisjoint(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -27,7 +30,7 @@ class Guard:
         await self.app(scope, _bounded(receive, self._most_bytes), send)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
-        if _name(headers.get("host", "")) not in self._hosts:
+        if not self._any_name and _name(headers.get("host", "")) not in self._hosts:
             return problem(421, "this host does not go by that name", field="Host")
         if not accepted(headers.get("authorization", ""), self._token):
             message = "a token is needed: Authorization: Bearer …; it stands in the data folder, in the file `token`"
