@@ -14,6 +14,7 @@ from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
+from carrier.models.loading import close_connections
 from carrier.models.opening import open_model
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
@@ -83,6 +84,10 @@ class Workshop:
         make: Any = registry.find(registry.CLIENTS, definition.type)
         client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
         return client
+
+
+close_models = close_connections
+"""Lets go of what vendors' models keep open; for the end of a host."""
 
 
 def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:

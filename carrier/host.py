@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from carrier.assemble import Workshop, event_log, open_memories
+from carrier.assemble import Workshop, close_models, event_log, open_memories
 from carrier.config.catalog import Catalog, HostSettings, load
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent
@@ -262,6 +262,7 @@ async def running(catalog: Catalog) -> AsyncIterator[Host]:
         memories = await opened.enter_async_context(_memories(catalog, ledger))
         host = Host(catalog, ledger, memories, Watchers())
         opened.push_async_callback(host.exporter.export)
+        opened.push_async_callback(close_models)
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
         await host.apply(catalog)

@@ -32,11 +32,6 @@ CLIENTS = {
     "console": "carrier.clients.console:Console",
 }
 
-MODELS = {
-    "scripted": "carrier.models.scripted:ScriptedModel",
-}
-"""Every other provider of `provider/model` is a vendor's, and goes by litellm."""
-
 
 class UnknownPart(LookupError):
     """No part of that name, or its code cannot be imported."""

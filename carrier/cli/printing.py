@@ -52,21 +52,7 @@ def stats_text(stats: dict[str, Any]) -> str:
 
 
 def _tables(stats: dict[str, Any]) -> Iterator[str]:
-    heads = (
-        "day",
-        "agent",
-        "messages",
-        "answered",
-        "silent",
-        "held",
-        "failed",
-        "dead",
-        "tokens in",
-        "tokens out",
-        "USD",
-    )
-    names = ("day", "agent", "messages", "answered", "silent", "held", "failed", "dead", "tokens_in", "tokens_out")
-    yield columns([[*(it[name] for name in names), f"{it['cost']:.4f}"] for it in stats["days"]], heads)
+    yield columns([[*(it[key] for key in DAY), f"{it['cost']:.4f}"] for it in stats["days"]], (*DAY, "USD"))
     steps = [[it["agent"], it["step"], *(f"{it[name]:.1f}" for name in ("p50", "p95", "p99"))] for it in stats["steps"]]
     yield columns(steps, ("agent", "step", "p50 ms", "p95 ms", "p99 ms"))
     if stats["actions"]:
