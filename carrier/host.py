@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from carrier.assemble import Workshop, close_models, event_log, open_memories
 from carrier.config.catalog import Catalog, HostSettings, load
+from carrier.config.planning import Difference, difference
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent
 from carrier.interfaces import Memories
@@ -35,26 +36,6 @@ TURNS_SECONDS = 20.0
 """How long a stopping host waits for turns under way."""
 SENDERS_SECONDS = 3.0
 """And then for what they left to send."""
-
-T = TypeVar("T", Agent, ClientDefinition)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan(Generic[T]):
-    """What turns the running into the wanted."""
-
-    new: tuple[T, ...] = ()
-    changed: tuple[T, ...] = ()
-    gone: tuple[str, ...] = ()
-
-
-def plan(running: Mapping[str, T], wanted: Mapping[str, T]) -> Plan[T]:
-    """First start, reload, removal and shutdown are all this. Equal things are left alone."""
-    return Plan(
-        new=tuple(thing for name, thing in wanted.items() if name not in running),
-        changed=tuple(thing for name, thing in wanted.items() if name in running and running[name] != thing),
-        gone=tuple(name for name in running if name not in wanted),
-    )
 
 
 @dataclass(frozen=True)
@@ -163,12 +144,14 @@ class Host:
         self.broken = [broken for broken in self.broken if broken.version in wanted]
         for problem in catalog.problems:
             log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
-        await self._apply_agents(plan({name: it.agent for name, it in self.agents.items()}, catalog.agents))
-        await self._apply_clients(plan({name: it.definition for name, it in self.clients.items()}, catalog.clients))
+        await self._apply_agents(difference({name: it.agent for name, it in self.agents.items()}, catalog.agents))
+        await self._apply_clients(
+            difference({name: it.definition for name, it in self.clients.items()}, catalog.clients)
+        )
         self.inbox.changed()
         self.reloaded_at = time.time()
 
-    async def _apply_agents(self, todo: Plan[Agent]) -> None:
+    async def _apply_agents(self, todo: Difference[Agent]) -> None:
         for agent in (*todo.new, *todo.changed):
             if not self._is_broken(agent):
                 await self._swap_in(agent)
@@ -192,7 +175,7 @@ class Host:
         then = "its last version goes on" if goes_on else "it does not run"
         log.error("%s: cannot be made, %s: %s", version.name, then, error)
 
-    async def _apply_clients(self, todo: Plan[ClientDefinition]) -> None:
+    async def _apply_clients(self, todo: Difference[ClientDefinition]) -> None:
         for name in todo.gone:
             await self._stop_client(name)
         for definition in (*todo.new, *todo.changed):

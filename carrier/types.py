@@ -246,6 +246,34 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class LoreEntry:
+    """Something that is told when one of its keys comes up in the conversation."""
+
+    content: str
+    keys: tuple[str, ...] = ()
+    secondary_keys: tuple[str, ...] = ()
+    """Where set, one of these has to come up as well."""
+    constant: bool = False
+    """Always told."""
+    case_sensitive: bool = False
+    regex: bool = False
+    """The keys are regular expressions."""
+    order: int = 100
+    """Lower is told first."""
+    after: bool = False
+    """Told after the character rather than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lorebook:
+    entries: tuple[LoreEntry, ...] = ()
+    depth: int = 4
+    """How many of the last lines are searched for keys."""
+    characters: int = 8000
+    """How much of it may be told at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Character:
     """Who it is; its words are told as they stand, with only {{char}} and {{user}} filled in."""
 
@@ -263,6 +291,8 @@ class Character:
     greetings: tuple[str, ...] = ()
     message_examples: tuple[tuple[Example, ...], ...] = ()
     post_examples: tuple[str, ...] = ()
+    username: str = ""
+    lorebook: Lorebook = Lorebook()
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,4 +438,21 @@ class ClientDefinition:
     type: str
     agent: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an agent does something of its own accord: one of `cron`, `at`, `every`."""
+
+    name: str
+    agent: str
+    cron: str = ""
+    at: str = ""
+    """A local time, as in 2026-12-24T09:00."""
+    every: float = 0.0
+    """Seconds."""
+    timezone: str = "UTC"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """What is done then, as the file has it."""
     revision: str = ""

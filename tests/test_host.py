@@ -13,8 +13,9 @@ import pytest
 from carrier import host as host_module
 from carrier.api.status import status
 from carrier.config.catalog import load
+from carrier.config.planning import Difference, difference
 from carrier.errors import AlreadyRunning, ConfigError, LedgerError, UnknownAgent
-from carrier.host import Host, Plan, plan, running, usable
+from carrier.host import Host, running, usable
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import open_ledger
 from carrier.lock import locked
@@ -77,7 +78,7 @@ async def ask(host: Host, text: str, agent: str = "tifa", id: str = "1") -> str:
             return "".join((await watcher.ended).texts)
 
 
-# --- plan ------------------------------------------------------------------------------------------------------
+# --- difference ------------------------------------------------------------------------------------------------------
 
 ONE, OTHER_ONE, TWO = (ClientDefinition(name, type) for name, type in (("one", "a"), ("one", "b"), ("two", "a")))
 
@@ -85,20 +86,20 @@ ONE, OTHER_ONE, TWO = (ClientDefinition(name, type) for name, type in (("one", "
 @pytest.mark.parametrize(
     ("runs", "wanted", "todo"),
     [
-        ([], [], Plan()),
-        ([], [ONE, TWO], Plan(new=(ONE, TWO))),
-        ([ONE, TWO], [TWO, ONE], Plan()),
-        ([ONE, TWO], [OTHER_ONE, TWO], Plan(changed=(OTHER_ONE,))),
-        ([ONE, TWO], [TWO], Plan(gone=("one",))),
-        ([ONE], [], Plan(gone=("one",))),
-        ([ONE], [TWO], Plan(new=(TWO,), gone=("one",))),
+        ([], [], Difference()),
+        ([], [ONE, TWO], Difference(new=(ONE, TWO))),
+        ([ONE, TWO], [TWO, ONE], Difference()),
+        ([ONE, TWO], [OTHER_ONE, TWO], Difference(changed=(OTHER_ONE,))),
+        ([ONE, TWO], [TWO], Difference(gone=("one",))),
+        ([ONE], [], Difference(gone=("one",))),
+        ([ONE], [TWO], Difference(new=(TWO,), gone=("one",))),
     ],
     ids=["nothing", "first start", "equal", "changed", "removed", "shutdown", "renamed"],
 )
-def test_a_plan_is_what_turns_the_running_into_the_wanted(
-    runs: list[ClientDefinition], wanted: list[ClientDefinition], todo: Plan[ClientDefinition]
+def test_a_difference_is_what_turns_the_running_into_the_wanted(
+    runs: list[ClientDefinition], wanted: list[ClientDefinition], todo: Difference[ClientDefinition]
 ) -> None:
-    assert plan({it.name: it for it in runs}, {it.name: it for it in wanted}) == todo
+    assert difference({it.name: it for it in runs}, {it.name: it for it in wanted}) == todo
 
 
 # --- applied ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Files read into a Catalog: frozen values that hold all they rest on, and every problem there is."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from pathlib import Path
@@ -55,6 +55,16 @@ class HostSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A version of a file that was fine to read, and could not be brought to life."""
+
+    file: Path
+    digest: str
+    """Of its content, as `revisions.digest` gives it: another version is tried again."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything a host runs on, as the files say it, with the last good version of what they say wrongly."""
 
@@ -94,7 +104,9 @@ SECRET_LENGTH = 6
 """What is shorter is taken for no secret: it would be found within innocent words."""
 
 
-def load(path: Path, environment: Mapping[str, str], last: Catalog | None = None) -> Catalog:
+def load(
+    path: Path, environment: Mapping[str, str], last: Catalog | None = None, refused: Collection[Refused] = ()
+) -> Catalog:
     """Read a project by its carrier.yaml, or its folder; whatever is wrong with it is among the problems."""
     path = path.absolute()
     return _Loading(path / "carrier.yaml" if path.is_dir() else path, environment, last).catalog()

@@ -54,6 +54,8 @@ class Problem:
     message: str
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
+    path: str = ""
+    """The key it is about, as in `schedules.morning.cron`; empty where there is none."""
 
     def __str__(self) -> str:
         warning = "warning: " if self.severity == "warning" else ""

@@ -38,8 +38,14 @@ class Plain(str):
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    file: str
     line: int
     column: int
+
+
+def shown(path: Trail) -> str:
+    """The path as a person writes it: `schedules.morning.cron`, `actions[2]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +61,20 @@ class Document:
 
     def problem(self, path: Trail, code: str, message: str, hint: str = "") -> Problem:
         """A problem with the value there, or with what is left of the path in this document."""
-        return self._problem(self.values[self._known(path)], code, message, hint)
+        known = self._known(path)
+        return self._problem(known, self.values[known], code, message, hint)
 
     def problem_with_key(self, path: Trail, code: str, message: str, hint: str = "") -> Problem:
         """A problem with the key itself."""
         key = (*self._known(path[:-1]), path[-1])
-        return self._problem(self.keys.get(key) or self.values[self._known(path)], code, message, hint)
+        return self._problem(key, self.keys.get(key) or self.values[self._known(path)], code, message, hint)
 
     def key(self, path: Trail) -> str:
         """The last key on the way there that stands in the document."""
         return next((part for part in reversed(self._known(path)) if isinstance(part, str)), "")
 
-    def _problem(self, place: Place, code: str, message: str, hint: str) -> Problem:
-        return Problem(self.file, place.line, place.column, code, message, hint)
+    def _problem(self, path: Trail, place: Place, code: str, message: str, hint: str) -> Problem:
+        return Problem(place.file, place.line, place.column, code, message, hint, path=shown(path))
 
     def _known(self, path: Trail) -> Trail:
         # What a validator adds to a path, the branch of a union above all, has no place in the file.
@@ -304,9 +311,8 @@ class _Reader:
         written = lines[line] if line < len(lines) else ""
         self._note(line + 1, column + 1, "CAR004", str(error.problem or error.context), _syntax_hint(written))
 
-    @staticmethod
-    def _place(event: Any) -> Place:
-        return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    def _place(self, event: Any) -> Place:
+        return Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _note(self, line: int, column: int, code: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(self.file, line, column, code, message, hint))
