@@ -8,16 +8,14 @@ import asyncio
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
+from benchmarks import reload
+from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, percentile, sentence
 
 ROOT = Path(__file__).parent.parent
@@ -45,61 +43,12 @@ rules:
 """
 
 
-@dataclass(frozen=True)
-class Running:
-    """A host in a process of its own."""
-
-    address: str
-    token: str
-    pid: int
-    listening: float
-    began: float
-
-    def get(self, path: str) -> dict[str, Any]:
-        request = Request(self.address + path, headers={"Authorization": f"Bearer {self.token}"})
-        with urlopen(request, timeout=10) as response:
-            found: dict[str, Any] = json.load(response)
-        return found
-
-    def megabytes(self) -> int:
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
-
-    def memory(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.get("/status")["memory"]
-        return found
-
-
 def make_project(folder: Path) -> None:
     shutil.copytree(ROOT / "templates", folder / "templates")
     (folder / "agents.d").mkdir()
     answers = json.dumps([sentence(-number) for number in range(1, 9)])
     (folder / "agents.d" / "bench.yaml").write_text(AGENT.format(answers=answers))
     (folder / "carrier.yaml").write_text("version: 1\nname: bench\nserver: { port: 0 }\n")
-
-
-@asynccontextmanager
-async def host(folder: Path) -> AsyncIterator[Running]:
-    """Started as an operator would; ready for calls."""
-    address, token = folder / "var" / "address", folder / "var" / "token"
-    began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "carrier",
-        "--config",
-        folder / "carrier.yaml",
-        stdout=(folder / "log").open("w"),
-        stderr=2,
-    )
-    while not (address.exists() and address.read_text()):
-        if process.returncode is not None:
-            raise RuntimeError((folder / "log").read_text())
-        await asyncio.sleep(0.002)
-    listening = time.perf_counter() - began
-    yield Running(address.read_text(), token.read_text().strip(), process.pid, listening, began)
-    process.terminate()
-    await process.wait()
 
 
 async def until(running: Running, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -173,6 +122,7 @@ async def measure(folder: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carrier-bench-") as folder:
         asyncio.run(measure(Path(folder)))
+    reload.main()
 
 
 main()

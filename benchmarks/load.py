@@ -31,6 +31,8 @@ class Talker:
     token: str
     agent: str
     room: str
+    pause: float = 0.0
+    """Seconds between an answer and the next thing to say."""
     times: list[float] = field(default_factory=list)
 
     async def say_all(self, numbers: range) -> None:
@@ -43,18 +45,23 @@ class Talker:
                 self.times.append((time.perf_counter() - begun) * 1000)
                 if answer["outcome"] != "answered":
                     raise RuntimeError(f"message {number} got no answer: {answer}")
+                await asyncio.sleep(self.pause)
         finally:
             writer.close()
             await writer.wait_closed()
 
     async def _say(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str) -> dict[str, str]:
-        body = json.dumps({"text": text, "roomId": self.room, "userId": self.room}).encode()
-        head = (
-            f"POST /{self.agent}/message HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
+        writer.write(question(self.token, f"/{self.agent}/message", text, self.room))
         return await answer(reader)
+
+
+def question(token: str, path: str, text: str, room: str) -> bytes:
+    body = json.dumps({"text": text, "roomId": room, "userId": room}).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 async def answer(reader: asyncio.StreamReader) -> dict[str, str]:

@@ -29,8 +29,7 @@ class Workshop:
     turns: Turns
     alone: Callable[[], AbstractAsyncContextManager[None]]
     secrets: Callable[[], Collection[str]]
-    environment: Callable[[], Mapping[str, str]]
-    port: int
+    port: Callable[[], int]
 
     @property
     def given(self) -> Given:
@@ -41,20 +40,19 @@ class Workshop:
 
     # --- an agent
 
-    async def runtime(self, agent: Agent) -> tuple[AgentRuntime, Mapping[str, Choice]]:
+    async def runtime(self, agent: Agent, environment: Mapping[str, str]) -> tuple[AgentRuntime, Mapping[str, Choice]]:
         """A living agent, and which models it uses and why; raises what its parts raise when they cannot be made."""
         models: dict[Literal["large", "small"], tuple[Model, Choice]] = {
-            "large": await self._model(agent.model, agent.name),
-            "small": await self._model(agent.small, agent.name),
+            "large": await self._model(agent.model, agent.name, environment),
+            "small": await self._model(agent.small, agent.name, environment),
         }
         # Operators' code is imported here, and may take its time.
         parts = await asyncio.to_thread(self._parts, agent, {size: model for size, (model, _) in models.items()})
         runtime = AgentRuntime(agent, parts, self.turns, self.alone)
         return runtime, {size: choice for size, (_, choice) in models.items()}
 
-    async def _model(self, profile: ModelProfile, agent: str) -> tuple[Model, Choice]:
-        environment = self.environment()
-        choice = await choose(profile, agent, environment, self.port)
+    async def _model(self, profile: ModelProfile, agent: str, environment: Mapping[str, str]) -> tuple[Model, Choice]:
+        choice = await choose(profile, agent, environment, self.port())
         return open_model(profile, choice, environment), choice
 
     def _parts(self, agent: Agent, models: Mapping[Literal["large", "small"], Model]) -> Parts:
@@ -86,6 +84,8 @@ class Workshop:
         return client
 
 
+choose_model = choose
+"""What a model's profile comes down to, and why."""
 close_models = close_connections
 """Lets go of what vendors' models keep open; for the end of a host."""
 

@@ -1,4 +1,4 @@
-"""The host: makes what runs equal to what the files want, keeps it alive, and stops it with nothing lost."""
+"""The host: keeps what runs equal to what the files want, keeps it alive, and stops it with nothing lost."""
 
 import asyncio
 import logging
@@ -6,29 +6,34 @@ import os
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from carrier.assemble import Workshop, close_models, event_log, open_memories
-from carrier.config.catalog import Catalog, HostSettings, load
-from carrier.config.planning import Difference, difference
+from carrier.config.catalog import Catalog, HostSettings, Refused, load
+from carrier.config.keeping import keep, kept
+from carrier.config.planning import BEFORE_A_RESTART
+from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent
 from carrier.interfaces import Memories
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
+from carrier.living.clients import Clients
+from carrier.living.reloading import Overtaken, Reloaded, Reloads
+from carrier.living.swapping import Broken, Living, LivingAgent
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
-from carrier.runtime.outbox import Sender
 from carrier.runtime.runtime import AgentRuntime, answers
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import Agent, Choice, ClientDefinition, Message
+from carrier.types import Message
 
 log = logging.getLogger(__name__)
 
@@ -36,73 +41,76 @@ TURNS_SECONDS = 20.0
 """How long a stopping host waits for turns under way."""
 SENDERS_SECONDS = 3.0
 """And then for what they left to send."""
+GONE_SECONDS = 0.15
+"""How long something has to be gone to be removed: a file that is being replaced may be gone for a moment."""
 
 
-@dataclass(frozen=True)
-class LivingAgent:
-    """An agent that answers, and which models it uses and why."""
+class Host:
+    """What lives, and what it shares. Made by `running`."""
 
-    runtime: AgentRuntime
-    models: Mapping[str, Choice]
+    def __init__(
+        self,
+        catalog: Catalog,
+        ledger: Ledger,
+        memories: Memories,
+        watchers: Watchers,
+        environment: Mapping[str, str] = os.environ,
+    ):
+        """`environment` is what the catalog was read with."""
+        self._environment = environment
+        self._at_start = settings = catalog.host
+        self.ledger, self.memories, self.watchers = ledger, memories, watchers
+        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
+        limits = settings.limits
+        self.inbox = Inbox(ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars)
+        self.jobs = Jobs(ledger, memories, self._runtime)
+        self.exporter = Exporter(ledger, event_log(settings.data))
+        self.reloads = Reloads(self._reload)
+        workshop = Workshop(
+            self.turns, self.inbox.alone, lambda: self.catalog.secrets, lambda: self.settings.server.port
+        )
+        clients = Clients(workshop.client, ledger, self._deliver)
+        self.living = Living(catalog, workshop, clients, self.reloads)
+        self.last_reload = Reloaded(0.0, "", False, ())
+        self.last_success = 0.0
+        """When all that ran was last what the files said."""
+        self.stopping = False
+
+    # --- asked by the doors
 
     @property
-    def agent(self) -> Agent:
-        return self.runtime.agent
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A version that could not be made, and why; it is tried again when it changes."""
-
-    version: Agent | ClientDefinition
-    reason: str
-
-
-@dataclass(eq=False)
-class Host:
-    """Agents and clients by name, and what they share. Made by `running`."""
-
-    catalog: Catalog
-    ledger: Ledger
-    memories: Memories
-    watchers: Watchers
-    inbox: Inbox = field(init=False)
-    jobs: Jobs = field(init=False)
-    exporter: Exporter = field(init=False)
-    turns: Turns = field(init=False)
-    agents: dict[str, LivingAgent] = field(default_factory=dict)
-    clients: dict[str, LivingClient] = field(default_factory=dict)
-    broken: list[Broken] = field(default_factory=list)
-    """Agents and clients whose newest version could not be made; what ran before goes on."""
-    reloaded_at: float = 0.0
-    stopping: bool = False
-    _lives: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        settings = self._settings = self.catalog.host
-        self.turns = Turns(
-            self.ledger, self.memories, self.watchers, Windows(self.ledger), self._tell_sender, self._turn_closed
-        )
-        limits = settings.limits
-        self.inbox = Inbox(
-            self.ledger, self.memories, self.route, self._living, limits.turns_at_once, limits.message_chars
-        )
-        self.jobs = Jobs(self.ledger, self.memories, self._living)
-        self.exporter = Exporter(self.ledger, event_log(settings.data))
-        self._workshop = Workshop(
-            self.turns,
-            self.inbox.alone,
-            lambda: self.catalog.secrets,
-            lambda: self.catalog.environment,
-            settings.server.port,
-        )
+    def catalog(self) -> Catalog:
+        return self.living.catalog
 
     @property
     def settings(self) -> HostSettings:
-        """As the host started: where it listens and stores changes with a restart."""
-        return self._settings
+        """What counts now: some of it changes with a restart only."""
+        kept: dict[str, Any] = {key: getattr(self._at_start, key) for key in BEFORE_A_RESTART}
+        return replace(self.catalog.host, **kept)
 
-    # --- asked by the doors
+    @property
+    def waits_for_restart(self) -> tuple[str, ...]:
+        """The keys of carrier.yaml whose value counts from the next start only."""
+        wanted = self.catalog.host
+        return tuple(key for key in sorted(BEFORE_A_RESTART) if getattr(wanted, key) != getattr(self._at_start, key))
+
+    @property
+    def agents(self) -> Mapping[str, LivingAgent]:
+        return self.living.agents
+
+    @property
+    def clients(self) -> Mapping[str, LivingClient]:
+        return self.living.clients.living
+
+    @property
+    def broken(self) -> list[Broken]:
+        """Versions that did not come to life; what ran before goes on."""
+        return self.living.broken
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """Versions of files that did not come to life, each until the file changes."""
+        return tuple(refused for broken in self.broken for refused in broken.refused)
 
     def agent(self, name: str) -> LivingAgent:
         if name not in self.agents:
@@ -120,7 +128,7 @@ class Host:
         here = self.agents.get(name)
         return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
 
-    def _living(self, name: str) -> AgentRuntime | None:
+    def _runtime(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None
 
     def _tell_sender(self, client: str) -> None:
@@ -132,81 +140,97 @@ class Host:
         if reflection_is_due:
             self.jobs.wake.set()
 
-    # --- made equal to the files
-
-    async def reload(self) -> None:
-        """Read the files again and apply what differs. What is broken in them keeps its last good version."""
-        await self.apply(await asyncio.to_thread(load, self.catalog.path, os.environ, self.catalog))
-
-    async def apply(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-        wanted = [*catalog.agents.values(), *catalog.clients.values()]
-        self.broken = [broken for broken in self.broken if broken.version in wanted]
-        for problem in catalog.problems:
-            log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
-        await self._apply_agents(difference({name: it.agent for name, it in self.agents.items()}, catalog.agents))
-        await self._apply_clients(
-            difference({name: it.definition for name, it in self.clients.items()}, catalog.clients)
-        )
-        self.inbox.changed()
-        self.reloaded_at = time.time()
-
-    async def _apply_agents(self, todo: Difference[Agent]) -> None:
-        for agent in (*todo.new, *todo.changed):
-            if not self._is_broken(agent):
-                await self._swap_in(agent)
-        for name in todo.gone:
-            del self.agents[name]
-            log.info("%s: gone", name)
-
-    async def _swap_in(self, agent: Agent) -> None:
-        """The new one is made while the old one serves; turns under way finish with what they began with."""
-        try:
-            runtime, models = await self._workshop.runtime(agent)
-        # Operators' own code is imported here: whatever it raises, the others go on.
-        except Exception as error:
-            self._breaks(agent, error, goes_on=agent.name in self.agents)
-            return
-        self.agents[agent.name] = LivingAgent(runtime, models)
-        log.info("%s: live, with %s", agent.name, models["large"].use)
-
-    def _breaks(self, version: Agent | ClientDefinition, error: Exception, goes_on: bool) -> None:
-        self.broken.append(Broken(version, f"{type(error).__name__}: {error}"))
-        then = "its last version goes on" if goes_on else "it does not run"
-        log.error("%s: cannot be made, %s: %s", version.name, then, error)
-
-    async def _apply_clients(self, todo: Difference[ClientDefinition]) -> None:
-        for name in todo.gone:
-            await self._stop_client(name)
-        for definition in (*todo.new, *todo.changed):
-            if not self._is_broken(definition):
-                await self._swap_client(definition)
-
-    def _is_broken(self, version: Agent | ClientDefinition) -> bool:
-        return any(broken.version == version for broken in self.broken)
-
-    async def _swap_client(self, definition: ClientDefinition) -> None:
-        name = definition.name
-        try:
-            client = self._workshop.client(definition)
-        # A client's code may be anybody's.
-        except Exception as error:
-            self._breaks(definition, error, goes_on=name in self.clients)
-            return
-        if name in self.clients:
-            await self._stop_client(name)
-        living = LivingClient(definition, client, Sender(name, client, self.ledger), self._deliver)
-        self.clients[name] = living
-        self._lives[name] = asyncio.create_task(living.run(), name=f"client {name}")
-
-    async def _stop_client(self, name: str) -> None:
-        del self.clients[name]
-        life = self._lives.pop(name)
-        life.cancel()
-        await asyncio.wait([life])
-
     async def _deliver(self, message: Message) -> None:
         await self.inbox.take_in(message)
+
+    # --- made equal to the files
+
+    def reload_soon(self) -> None:
+        """Read the files again and apply what differs; nobody waits for what comes of it."""
+        self.reloads.soon()
+
+    async def reload(self) -> Reloaded:
+        """Read the files again and apply what differs. What is broken keeps its last good version."""
+        return await self.reloads.done()
+
+    async def _reload(self) -> Reloaded:
+        if self.stopping:
+            return self.last_reload
+        try:
+            catalog = await self._next()
+            if self._loses(catalog):
+                await self.reloads.unless_newer(asyncio.sleep(GONE_SECONDS))
+                catalog = await self._next()
+            return await self.become(catalog)
+        except Overtaken:
+            raise
+        # One bad edit must never end the life that would notice its correction.
+        except Exception as error:
+            log.exception("the files could not be reloaded; what runs goes on")
+            return self._note(f"{type(error).__name__}: {error}")
+
+    async def begin(self) -> Reloaded:
+        """Bring the first catalog to life; what does not come to life runs as it did in the last host here."""
+        self.living.ran = await asyncio.to_thread(_kept, self.catalog)
+        return await self.become(self.catalog)
+
+    async def become(self, catalog: Catalog) -> Reloaded:
+        """Make what runs equal to a catalog; what is wrong with it, or does not come to life, stays as it was."""
+        before = self._told() if self.last_reload.at else {}
+        await self.living.become(catalog, self._next, self._swapped)
+        for line, level in self._told().items():
+            if line not in before:
+                log.log(level, "%s", line)
+        await asyncio.to_thread(self._keep)
+        return self._note(self._what_is_wrong())
+
+    async def read(self) -> Catalog:
+        """What the files say now; nothing of it is applied."""
+        # The first one is no good version before it has come to life: those are on the disk.
+        last = self.catalog if self.last_reload.at else None
+        return await asyncio.to_thread(load, self.catalog.path, self._environment, last, self.refused)
+
+    async def _next(self) -> Catalog:
+        catalog = await self.read()
+        self.reloads.stop_if_newer()
+        self.living.broken = [each for each in self.broken if each.is_as_it_was(catalog)]
+        return catalog
+
+    def _loses(self, catalog: Catalog) -> bool:
+        return not (self.agents.keys() <= catalog.agents.keys() and self.clients.keys() <= catalog.clients.keys())
+
+    def _swapped(self) -> None:
+        """Other agents are here: what waits for them can be answered."""
+        limits = self.settings.limits
+        self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
+        self.inbox.changed()
+
+    def _keep(self) -> None:
+        """For the next start: it comes up as it was, whatever the files say by then."""
+        try:
+            keep(self.catalog.accepted, self.settings.data, self.catalog.root)
+        except OSError as error:
+            log.warning("what the files say now could not be kept for the next start: %s", error)
+
+    def _told(self) -> dict[str, int]:
+        """What there is to log of the files, with the level of each line."""
+        levels = {"error": logging.ERROR, "warning": logging.WARNING}
+        waits = {
+            f"{self.catalog.path.name}: `{key}` counts from the next start": logging.WARNING
+            for key in self.waits_for_restart
+        }
+        return {str(problem): levels[problem.severity] for problem in self.catalog.problems} | waits
+
+    def _what_is_wrong(self) -> str:
+        """Why what runs is not what the files say; empty if it is."""
+        wrong = [str(problem) for problem in self.catalog.problems if problem.severity == "error"]
+        return next(iter([*wrong, *(f"{each.kind} {each.name}: {each.reason}" for each in self.broken)]), "")
+
+    def _note(self, reason: str) -> Reloaded:
+        now, catalog = time.time(), self.catalog
+        self.last_reload = Reloaded(now, catalog.revision, not reason, catalog.problems, reason)
+        self.last_success = self.last_success if reason else now
+        return self.last_reload
 
     # --- stopped with nothing lost
 
@@ -230,12 +254,11 @@ class Host:
             log.warning("some answers are not sent yet; they are sent at the next start")
 
     async def close(self) -> None:
-        for name in list(self.clients):
-            await self._stop_client(name)
+        await self.living.clients.close()
 
 
 @asynccontextmanager
-async def running(catalog: Catalog) -> AsyncIterator[Host]:
+async def running(catalog: Catalog, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Host]:
     """A host that lives while the block runs; leaving it drains and closes everything, in reverse.
 
     Its data folder has to be `locked` meanwhile.
@@ -243,25 +266,33 @@ async def running(catalog: Catalog) -> AsyncIterator[Host]:
     async with AsyncExitStack() as opened:
         ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
         memories = await opened.enter_async_context(_memories(catalog, ledger))
-        host = Host(catalog, ledger, memories, Watchers())
+        host = Host(catalog, ledger, memories, Watchers(), environment)
         opened.push_async_callback(host.exporter.export)
         opened.push_async_callback(close_models)
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
-        await host.apply(catalog)
+        await host.begin()
         opened.push_async_callback(host.close)
-        lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), _watch(host)]
+        lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), host.reloads.run(), _watch(host)]
         async with _together(lives, ledger):
             yield host
             await host.drain()
 
 
-def usable(catalog: Catalog) -> Catalog:
-    """A catalog that a host can start with; raises ConfigError when carrier.yaml itself cannot be read."""
+def usable(catalog: Catalog, last_good: bool = False) -> Catalog:
+    """A catalog that a host can start with; raises ConfigError when carrier.yaml itself cannot be read.
+
+    With `last_good` the version that was last good will do, where there is one.
+    """
     wrong = [problem for problem in catalog.problems if problem.severity == "error"]
-    if any(catalog.root / problem.file == catalog.path for problem in wrong):
+    there_is_one = last_good and catalog.accepted.get(catalog.path)
+    if not there_is_one and any(catalog.root / problem.file == catalog.path for problem in wrong):
         raise ConfigError(wrong)
     return catalog
+
+
+def _kept(catalog: Catalog) -> Mapping[Path, str]:
+    return {path: digest(content) for path, content in kept(catalog.host.data, catalog.root).items()}
 
 
 def _memories(catalog: Catalog, ledger: Ledger) -> Any:
@@ -273,11 +304,7 @@ def _memories(catalog: Catalog, ledger: Ledger) -> Any:
 
 async def _watch(host: Host) -> None:
     async for _ in changes(lambda: host.catalog.watched, asyncio.Event()):
-        try:
-            await host.reload()
-        # One bad edit must never end the watching that would notice its correction.
-        except Exception:
-            log.exception("the files could not be reloaded; what runs goes on")
+        host.reload_soon()
 
 
 @asynccontextmanager

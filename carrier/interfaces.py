@@ -88,6 +88,11 @@ class Client(Protocol):
     """A door to a platform. It translates at its border and nothing else.
 
     It is sent what leaves, in order within a room, and one at a time.
+
+    Two things it may have, for the day its configuration changes: `ready`, an `asyncio.Event` that it sets once it is
+    connected (without it, it counts as connected when it has gone on for a moment), and on its class `alone = True`
+    where only one may run at a time, as with a token or a terminal. Unless it is alone, the new one is connected
+    before the old one stops.
     """
 
     async def run(self, deliver: Deliver) -> None:

@@ -1,36 +1,25 @@
-"""Jinja in a sandbox: templates that name their line when they fail, and cannot grow without end.
+"""Templates: they name their line when they fail, and what they may take is bounded.
 
-What a guard here cannot bound is time spent in a template that calls itself; templates are the operator's own,
-and the text of a message never becomes one.
+They are the operator's own; the text of a message never becomes one.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from traceback import walk_tb
 from types import CodeType
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2 import BaseLoader, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.environment import Environment
-from jinja2.exceptions import SecurityError
-from jinja2.filters import do_indent
 from jinja2.meta import find_undeclared_variables
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import pass_environment
 
 from carrier.errors import TemplateError
+from carrier.sandbox import LIMIT, SANDBOX, bounded, budget
 from carrier.types import TemplateFile
 
-LIMIT = 200_000
-"""Characters that a template, or a value within one, may grow to."""
-ROUNDS = 100_000
-"""Rounds that all loops of one rendering may take together."""
+MESSAGE = 500
+"""Characters of what a template's error says."""
 
 
 class Templates:
@@ -39,18 +28,16 @@ class Templates:
     def __init__(self, sources: Mapping[str, TemplateFile], limit: int = LIMIT):
         self._sources = sources
         self._limit = limit
-        self._environment = _SANDBOX.overlay(loader=_Sources(sources))
+        self._environment = SANDBOX.overlay(loader=_Sources(sources))
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
         """Fill in a template; raises TemplateError with the template and the line where it failed."""
-        rounds = _rounds.set(count(1))
         try:
-            return _bounded(self._environment.get_template(name).generate(values), self._limit)
+            with budget():
+                return bounded(self._environment.get_template(name).generate(values), self._limit)
         # A template may raise whatever the values it touches can.
         except Exception as error:
             raise self._explained(error, name, values) from error
-        finally:
-            _rounds.reset(rounds)
 
     def undeclared(self, name: str) -> list[tuple[str, str, int]]:
         """The variables that have to be given, as (variable, template, line), includes too."""
@@ -69,15 +56,19 @@ class Templates:
 
     def _explained(self, error: Exception, name: str, values: Mapping[str, object]) -> TemplateError:
         if isinstance(error, TemplateSyntaxError):
-            return TemplateError(error.name or name, error.lineno, error.message or "is no template")
+            return TemplateError(error.name or name, error.lineno, _short(error.message or "is no template"))
         template, line = self._place(error, name)
         if isinstance(error, TemplateNotFound):
             return TemplateError(
-                template, line, f"there is no template {error.name!r}; there are {_listed(self._sources)}"
+                template, line, f"there is no template {_short(error.name)!r}; there are {_listed(self._sources)}"
             )
         if isinstance(error, UndefinedError) and str(error).endswith("is undefined"):
-            return TemplateError(template, line, f"{error}; there are {_listed(values)}")
-        return TemplateError(template, line, str(error) or type(error).__name__)
+            return TemplateError(template, line, f"{_short(error)}; there are {_listed(values)}")
+        if isinstance(error, MemoryError):
+            return TemplateError(template, line, "this takes too much memory")
+        if isinstance(error, RecursionError):
+            return TemplateError(template, line, "this comes back to itself too often")
+        return TemplateError(template, line, _short(error))
 
     def _place(self, error: Exception, name: str) -> tuple[str, int]:
         frames = ((frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__))
@@ -122,14 +113,11 @@ class _Outline:
 @lru_cache(maxsize=2048)
 def _outline(name: str, source: str) -> _Outline:
     try:
-        tree = _SANDBOX.parse(source, name)
+        tree = SANDBOX.parse(source, name)
         stored = frozenset(_stored(tree))
         return _Outline(tuple(_variables(tree)), stored, tuple(_references(tree)))
     except TemplateSyntaxError as error:
-        raise TemplateError(name, error.lineno, error.message or "is no template") from error
-    # Brackets without end, numbers without end.
-    except (RecursionError, ValueError) as error:
-        raise TemplateError(name, 1, f"is no template: {error}") from error
+        raise TemplateError(name, error.lineno, _short(error.message or "is no template")) from error
 
 
 def _variables(tree: nodes.Template) -> Iterator[tuple[str, int]]:
@@ -172,7 +160,7 @@ def _written_name(node: object, line: int) -> str:
 
 @lru_cache(maxsize=2048)
 def _compiled(name: str, source: str) -> CodeType:
-    return _SANDBOX.compile(source, name, name)
+    return SANDBOX.compile(source, name, name)
 
 
 class _Sources(BaseLoader):
@@ -188,118 +176,10 @@ class _Sources(BaseLoader):
         return environment.template_class.from_code(environment, code, {} if globals is None else globals)
 
 
-# --- the sandbox -------------------------------------------------------------------------------------------------
-
-_rounds: ContextVar[Iterator[int]] = ContextVar("rounds")
-
-_GROWING = frozenset(
-    {"center", "expandtabs", "format", "format_map", "join", "ljust", "replace", "rjust", "translate", "zfill"}
-)
-_LEFT_OUT = ("attr", "batch", "center", "format", "pprint", "random", "slice", "urlize", "xmlattr")
-_WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*(\d{4}|\*)")
-
-
-def _bounded(pieces: Iterable[str], limit: int = LIMIT) -> str:
-    """The pieces as one text; stops as soon as they are too many."""
-    kept, length = [], 0
-    for piece in pieces:
-        length += len(piece)
-        if length > limit:
-            raise SecurityError(f"the text grows past {limit} characters")
-        kept.append(piece)
-    return "".join(kept)
-
-
-class _Generator(CodeGenerator):
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
-        self.write("environment.concat(map(str, (")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write(")))")
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    code_generator_class = _Generator
-    concat = staticmethod(_bounded)
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for loop in tree.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
-        tree.set_environment(self)
-        return tree
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        grows = isinstance(obj, str) and attr in _GROWING
-        return not grows and super().is_safe_attribute(obj, attr, value)
-
-    def wrap_str_format(self, value: Any) -> None:
-        """Never: `format` can pad without end, so it is refused as every other attribute that is not safe."""
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        _check_growth(operator, left, right)
-        return super().call_binop(context, operator, left, right)
-
-
-def _check_growth(operator: str, left: Any, right: Any) -> None:
-    if operator == "**":
-        too_much = abs(left) > 10**6 or abs(right) > 64
-    elif operator == "*":
-        too_much = _size(left) * _times(right) > LIMIT or _size(right) * _times(left) > LIMIT
-    elif operator == "+":
-        too_much = _size(left) + _size(right) > LIMIT
-    else:
-        too_much = isinstance(left, str) and bool(_WIDE_FORMAT.search(left))
-    if too_much:
-        raise SecurityError(f"{operator!r} makes a value that is too large for a template")
-
-
-def _size(value: object) -> int:
-    return len(value) if isinstance(value, str | list | tuple) else 0
-
-
-def _times(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _counted(items: Iterable[object]) -> Iterator[object]:
-    rounds = _rounds.get()
-    for item in items:
-        if next(rounds) > ROUNDS:
-            raise SecurityError(f"the loops take more than {ROUNDS} rounds")
-        yield item
-
-
-def _indent(text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
-    if _size(width) > 100 or _times(width) > 100:
-        raise SecurityError("indent takes at most 100 characters")
-    return do_indent(text, width, first, blank)
-
-
-@pass_environment
-def _join(environment: Environment, items: Iterable[object], separator: str = "", attribute: str | None = None) -> str:
-    parts = [str(environment.getattr(item, attribute) if attribute else item) for item in items]
-    return _bounded(piece for part in parts for piece in (separator, part))[len(separator) :]
-
-
-def _replace(text: object, old: str, new: str, count: int = -1) -> str:
-    _check_growth("*", new, str(text).count(old))
-    return str(text).replace(old, new, count)
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _sandbox() -> _Sandbox:
-    sandbox = _Sandbox(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-    sandbox.globals = {name: sandbox.globals[name] for name in ("range", "dict", "namespace")}
-    for name in _LEFT_OUT:
-        del sandbox.filters[name]
-    sandbox.filters.update(counted=_counted, indent=_indent, join=_join, replace=_replace)
-    return sandbox
-
-
-_SANDBOX = _sandbox()
+def _short(reason: object) -> str:
+    text = str(reason) or type(reason).__name__
+    return text if len(text) <= MESSAGE else f"{text[:MESSAGE]}…"

@@ -337,6 +337,17 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What a model is asked for at most; 0: no limit."""
+
+    requests: float = 0.0
+    """A minute."""
+    tokens: float = 0.0
+    """A minute."""
+    at_once: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelProfile:
     """A model by the operator's name for it; `use` is `auto`, or `provider/model`."""
 
@@ -348,6 +359,9 @@ class ModelProfile:
     params: Mapping[str, object] = field(default_factory=dict)
     scripts: Mapping[str, Script] = field(default_factory=dict)
     """The scripts that `scripted/NAME` or `auto` may come down to, by name."""
+    fallback: tuple["ModelProfile", ...] = ()
+    """Asked in this order when this one does not answer."""
+    limits: ModelLimits = ModelLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +386,10 @@ class ActionDefinition:
     timeout: float = 30.0
     repeat: Literal["never", "keyed", "safe"] = "never"
     digest: str = ""
+    code: str = field(default="", repr=False)
+    """The text of the file that the entry point names, as it was when the catalog was made."""
+    settings: object = None
+    """The block of its type, as `carrier.config.models` has it; nothing for a Python function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,8 +444,8 @@ class Agent:
     limits: AgentLimits = AgentLimits()
     words: Words = Words()
     timezone: str = "UTC"
-    revision: str = ""
-    """A hash of all the above: turns, memories and events record it."""
+    revision: str = field(default="", compare=False)
+    """A hash of all the above: turns, memories and events record it. Equal agents have the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +456,7 @@ class ClientDefinition:
     type: str
     agent: str = ""
     settings: Mapping[str, object] = field(default_factory=dict)
-    revision: str = ""
+    revision: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,4 +473,4 @@ class Schedule:
     timezone: str = "UTC"
     settings: Mapping[str, object] = field(default_factory=dict)
     """What is done then, as the file has it."""
-    revision: str = ""
+    revision: str = field(default="", compare=False)

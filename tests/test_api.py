@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from carrier.api.app import make_app
+from carrier.api.calling import calling
 from carrier.api.guards import Guard
 from carrier.api.serving import Opened, listening
 from carrier.api.tokens import TOKEN, own_token
@@ -98,7 +99,7 @@ async def stored(opened: Opened) -> int:
 async def test_every_route_needs_the_token(opened: Opened) -> None:
     app = make_app(opened.host, opened.token)
     routes = [route for route in app.routes if isinstance(route, Route)]
-    assert len(routes) == 7
+    assert len(routes) == 11
     async with httpx.AsyncClient(base_url=opened.address, trust_env=False) as stranger:
         for route in routes:
             path = route.path_format.format(agent="tifa", turn="x")
@@ -447,6 +448,84 @@ async def test_a_reader_that_leaves_half_way_does_not_keep_the_turn_from_its_end
     await until(lambda: not opened.host.watchers.streaming("api:left@tifa"))
 
 
+# --- the files -------------------------------------------------------------------------------------------------
+
+
+async def test_the_files_are_read_and_applied_when_asked(tmp_path: Path) -> None:
+    files = project(tmp_path / "demo", FILES)
+    async with running_host(files), calling(files.data) as caller:
+        before = await caller.get("/status")
+        files.write("agents.d/quiet.yaml", FILES["agents.d/quiet.yaml"].replace("nothing", "little"))
+        done = await caller.post("/config/reload", {})
+        after = await caller.get("/status")
+
+        assert done == {"revision": after["revision"], "applied": True, "reason": "", "problems": []}
+        assert after["revision"] != before["revision"]
+        assert (after["last_reload"]["ok"], after["degraded"]) == (True, [])
+
+
+async def test_a_plan_says_what_would_change_and_what_waits_for_a_restart(tmp_path: Path) -> None:
+    files = project(tmp_path / "demo", FILES)
+    async with running_host(files), calling(files.data) as caller:
+        assert (await caller.get("/config/plan"))["steps"] == []
+        files.write("carrier.yaml", FILES["carrier.yaml"] + "data: elsewhere\n")
+        await caller.post("/config/reload", {})
+
+        [step] = (await caller.get("/config/plan"))["steps"]
+        assert (step["what"], step["kind"]) == ("restart", "host")
+        assert (await caller.get("/status"))["restart"] == ["data"]
+
+
+async def test_what_is_wrong_with_the_files_is_told_and_which_agents_run_as_they_were(tmp_path: Path) -> None:
+    files = project(tmp_path / "demo", FILES)
+    async with running_host(files) as opened, calling(files.data) as caller:
+        files.write("agents.d/quiet.yaml", "charakter: { bio: Says nothing. }\n")
+
+        found = (await caller.get("/config/problems"))["problems"]
+        done = await caller.post("/config/reload", {})
+        now = await caller.get("/status")
+
+        assert {problem["file"] for problem in found} == {"agents.d/quiet.yaml"}
+        assert done["applied"] is False
+        assert done["problems"] == found
+        assert now["degraded"] == ["quiet"]
+        assert (now["last_reload"]["ok"], now["last_reload"]["reason"]) == (False, done["reason"])
+        assert done["reason"].startswith("agents.d/quiet.yaml:1:1: ")
+        assert opened.host.agents["quiet"].agent.respond == "never"
+
+
+async def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
+    files = project(tmp_path / "demo", FILES)
+    async with running_host(files), calling(files.data) as caller:
+        answer = await caller.client.get("/metrics")
+        good = metrics(answer.text)
+        files.write("agents.d/quiet.yaml", "charakter: { bio: Says nothing. }\n")
+        await caller.post("/config/reload", {})
+        bad = metrics((await caller.client.get("/metrics")).text)
+
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert good["carrier_config_last_reload_successful"] == 1
+    assert good["carrier_agents"] == 3
+    assert good['carrier_clients{state="parked"}'] == good["carrier_waiting_messages"] == 0
+    assert (bad["carrier_config_last_reload_successful"], bad["carrier_degraded_objects"]) == (0, 1)
+    succeeded = "carrier_config_last_reload_success_timestamp_seconds"
+    assert bad[succeeded] == pytest.approx(good[succeeded], abs=5)
+
+
+def metrics(text: str) -> dict[str, float]:
+    """The samples; each has its help and type right before it."""
+    told, samples = set(), {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            told.add(line.split()[2])
+            assert line.endswith(" gauge")
+        elif not line.startswith("# HELP "):
+            name, value = line.rsplit(" ", 1)
+            assert name.partition("{")[0] in told
+            samples[name] = float(value)
+    return samples
+
+
 # --- stopping --------------------------------------------------------------------------------------------------
 
 
@@ -482,7 +561,7 @@ def read_only(connection: Connection) -> None:
 
 @pytest.mark.parametrize(("listens_on", "code"), [("127.0.0.1", 421), ("0.0.0.0", 200), ("::", 200)])
 async def test_only_a_host_that_listens_everywhere_goes_by_any_name(listens_on: str, code: int) -> None:
-    guarded = Guard(Response("here"), token="t", hosts=[listens_on], most_bytes=100)
+    guarded = Guard(Response("here"), token="t", hosts=[listens_on], most_bytes=lambda: 100)
     transport = httpx.ASGITransport(guarded)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://carrier.example") as client:

@@ -5,19 +5,27 @@ import gc
 import json
 import logging
 import os
+import pty
+import re
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from carrier import __version__
 from carrier.cli import main
+from carrier.cli.planning import plan_text
+from carrier.cli.showing import shown_text
 from carrier.lock import locked
-from carrier.testing.hosts import running_host
+from carrier.testing.hosts import PROGRAM, HostProcess, host_process, running_host
 from carrier.testing.projects import Project, project
 
 FILES = {
@@ -89,17 +97,100 @@ def test_a_command_that_is_none_is_refused_with_how_to_ask(carrier: Command) -> 
 
 
 def test_files_without_a_mistake_are_counted(carrier: Command) -> None:
-    assert carrier("check") == Outcome(0, "2 agents, 0 clients: no errors\n", "")
+    outcome = carrier("check")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(r"2 agents, no clients, 5 files: no errors, no warnings \(\d+\.\d\d s\)\n", outcome.out)
 
 
-def test_a_mistake_is_told_with_file_line_and_column_and_the_code_is_1(carrier: Command, files: Project) -> None:
+def test_a_mistake_is_told_with_its_line_and_a_caret_and_the_code_is_1(carrier: Command, files: Project) -> None:
     files.write("agents.d/hello.yaml", "character: { bio: Greets everyone. }\nmodle: large\n")
 
     outcome = carrier("check")
 
+    first, excerpt, caret, *_ = outcome.out.splitlines()
     assert outcome.code == 1
-    assert outcome.out.startswith("agents.d/hello.yaml:2:1: ")
-    assert "no errors" not in outcome.out
+    assert first.startswith("agents.d/hello.yaml:2:1: CAR011 unknown key 'modle'; did you mean 'model'?")
+    assert (excerpt, caret) == ("   2 | modle: large", "     | ^")
+    assert "1 error, no warnings" in outcome.out
+
+
+def test_a_warning_is_no_error_unless_the_check_is_strict(carrier: Command, files: Project) -> None:
+    files.write("agents.d/more.yaml.txt", "name: more\n")
+
+    assert (carrier("check").code, carrier("check", "--strict").code) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [
+        ("json", '{\n  "problems": [\n    {\n      "file": "agents.d/hello.yaml",\n      "line": 1,'),
+        ("github", "::error file="),
+        ("sarif", '{\n  "$schema": "https://json.schemastore.org/sarif-2.1.0.json"'),
+    ],
+)
+def test_a_check_tells_a_machine_in_its_own_form(carrier: Command, files: Project, form: str, begins: str) -> None:
+    files.write("agents.d/hello.yaml", "modle: large\n")
+
+    outcome = carrier("check", "--format", form)
+
+    assert (outcome.code, outcome.out.startswith(begins)) == (1, True)
+
+
+def test_a_mistake_of_carrier_s_own_does_not_look_like_one_in_the_files(
+    carrier: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("carrier.config.catalog.load", broken)
+
+    outcome = carrier("check")
+
+    assert outcome.code == 2
+    assert "RuntimeError: a mistake" in outcome.err
+
+
+def test_on_a_terminal_there_is_colour_and_elsewhere_none(files: Project) -> None:
+    files.write("agents.d/hello.yaml", "modle: large\n")
+
+    shown = on_a_terminal("--config", str(files.config), "check")
+
+    assert "\x1b[31mCAR011\x1b[0m" in shown
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown).startswith("agents.d/hello.yaml:1:1: CAR011 unknown key 'modle'")
+
+
+def test_on_a_terminal_a_table_keeps_to_its_width(files: Project) -> None:
+    shown = re.sub(r"\x1b\[[\d;]*m", "", on_a_terminal("--config", str(files.config), "doctor"))
+
+    assert max(map(len, shown.splitlines())) <= 80
+    assert re.search(r"^ok +lock +no host runs here", shown, re.MULTILINE)
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """What the command writes where somebody looks at it."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "carrier", *arguments]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    )
+    os.close(theirs)
+    written = b""
+    with suppress(OSError):  # a terminal's way to say that nobody writes any more
+        while piece := os.read(ours, 65536):
+            written += piece
+    process.wait()
+    os.close(ours)
+    return written.decode()
+
+
+def test_the_environment_s_files_lie_over_the_others(carrier: Command, files: Project) -> None:
+    files.write("carrier.dev.yaml", "nmae: dev\n")
+
+    plain, chosen = carrier("check"), carrier("--env", "dev", "check")
+
+    assert (plain.code, chosen.code) == (0, 1)
+    assert chosen.out.startswith("carrier.dev.yaml:1:1: CAR011")
 
 
 def test_a_project_without_a_carrier_yaml_is_told_where_it_should_be(carrier: Command, files: Project) -> None:
@@ -153,7 +244,7 @@ async def test_a_host_s_status_for_people_and_for_scripts(carrier: Command, file
     now = json.loads(for_scripts.out)
     assert now.keys() == {
         *("name", "version", "agents", "clients", "parked", "broken", "absent"),
-        *("problems", "reloaded_at", "memory", "stopping"),
+        *("problems", "reloaded_at", "memory", "stopping", "revision", "last_reload", "degraded", "restart"),
     }
     assert [agent["name"] for agent in now["agents"]] == ["hello", "tifa"]
     assert text.out.startswith(f"demo: Carrier {__version__}, files read at ")
@@ -173,9 +264,11 @@ async def test_the_address_of_a_host_that_was_killed_is_nobody_s(carrier: Comman
 async def test_the_prompt_of_the_host_that_runs(carrier: Command, files: Project) -> None:
     async with running_host(files):
         outcome = await asyncio.to_thread(carrier, "render", "tifa", "What now?", "--user", "anna")
+        greeted = await asyncio.to_thread(carrier, "render", "tifa")
         unknown = await asyncio.to_thread(carrier, "render", "cloud", "What now?")
 
     assert outcome == Outcome(0, "You are tifa.\n\n--- conversation ---\nuser: What now?\n", "")
+    assert greeted.out.endswith("user: hello\n")
     assert unknown.code == 2
     assert unknown.err == "carrier-host: no agent is called 'cloud'; there are hello, tifa\n"
 
@@ -186,6 +279,217 @@ def test_a_prompt_without_a_host_takes_one_that_lives_as_long(carrier: Command, 
     assert (outcome.code, outcome.out.splitlines()[0]) == (0, "You are tifa.")
     assert "no host runs here: one is started for as long as this takes" in outcome.err
     assert not (files.data / "address").exists()
+
+
+# --- reload, plan ----------------------------------------------------------------------------------------------
+
+
+async def test_a_reload_tells_what_came_of_it_and_a_problem_is_code_1(carrier: Command, files: Project) -> None:
+    async with running_host(files):
+        clean = await asyncio.to_thread(carrier, "reload")
+        files.write("agents.d/hello.yaml", "modle: large\n")
+        wrong = await asyncio.to_thread(carrier, "reload")
+        status = await asyncio.to_thread(carrier, "status")
+
+    assert (clean.code, re.fullmatch(r"revision \w+: applied\n", clean.out) is not None) == (0, True)
+    assert wrong.code == 1
+    assert wrong.out.startswith("agents.d/hello.yaml:1:1: CAR011 ")
+    assert "on an older version than their files say: hello" in status.out
+
+
+async def test_a_plan_says_what_the_running_host_would_change_field_by_field(carrier: Command, files: Project) -> None:
+    async with running_host(files) as opened:
+        same = await asyncio.to_thread(carrier, "plan")
+        running = opened.host.catalog.revision
+        # Of all changes this one is not applied before it can be planned.
+        files.edit("carrier.yaml", "server:", "limits: { turns_at_once: 32 }\nserver:")
+        await asyncio.to_thread(carrier, "reload")
+        new = await asyncio.to_thread(carrier, "plan")
+
+    assert same == Outcome(0, f"nothing would change: revision {running}\n", "")
+    assert new.code == 0
+    assert new.out.startswith("! restart host demo (limits: with the next start of the host")
+    assert "\n    limits.turns_at_once: 64 -> 32\n" in new.out
+    assert "\n1 to restart: revision " in new.out
+
+
+def test_without_a_host_a_plan_is_what_a_start_would_do(carrier: Command) -> None:
+    outcome = carrier("plan", "--json")
+
+    planned = json.loads(outcome.out)
+    assert (outcome.code, outcome.err) == (0, "no host runs here: this is what a start would do\n")
+    assert ("create", "agent", "tifa") in [(step["what"], step["kind"], step["name"]) for step in planned["steps"]]
+
+
+def test_a_plan_reads_as_signs_objects_fields_reasons_and_times() -> None:
+    def step(what: str, kind: str, name: str, **more: object) -> dict[str, object]:
+        return {"what": what, "kind": kind, "name": name, "changes": [], "reasons": [], "next_times": [], **more}
+
+    bio = {"path": "character.bio", "old": "Keeps the bar.", "new": "Keeps the peace."}
+    long = {"path": "character.lore", "old": None, "new": "a" * 200}
+    planned = {
+        "running": "1a",
+        "wanted": "2b",
+        "steps": [
+            step("update", "agent", "tifa", changes=[bio, long], reasons=["agents.d/tifa.yaml changed"]),
+            step("restart", "client", "discord", changes=[{"path": "token", "old": "***", "new": "*** (another)"}]),
+            step("create", "schedule", "tifa.morning", next_times=["2026-12-24T09:00+01:00", "2026-12-25T09:00+01:00"]),
+            step("remove", "agent", "bob"),
+        ],
+        "schedules": {"tifa.evening": ["2026-12-24T20:00+01:00"], "tifa.morning": []},
+        "problems": [],
+    }
+
+    assert plan_text(planned).splitlines() == [
+        "~ update agent tifa (agents.d/tifa.yaml changed)",
+        '    character.bio: "Keeps the bar." -> "Keeps the peace."',
+        f'    character.lore: "{"a" * 78}…',
+        "! restart client discord",
+        '    token: "***" -> "*** (another)"',
+        "+ create schedule tifa.morning",
+        "    next: 2026-12-24T09:00+01:00, 2026-12-25T09:00+01:00",
+        "- remove agent bob",
+        "= schedule tifa.evening",
+        "    next: 2026-12-24T20:00+01:00",
+        "1 to create, 1 to update, 1 to restart, 1 to remove: revision 1a -> 2b",
+    ]
+
+
+# --- show, schema, explain -------------------------------------------------------------------------------------
+
+
+def test_an_object_is_shown_as_yaml_with_the_place_of_each_value(carrier: Command) -> None:
+    outcome = carrier("show", "agent", "tifa")
+
+    shown = yaml.safe_load(outcome.out)
+    assert outcome.code == 0
+    assert shown["character"]["bio"] == ["Keeps the bar."]
+    assert re.search(r"^memory:\n  recent: 32 +# built-in$", outcome.out, re.MULTILINE)
+    assert re.search(r"Keeps the bar\. +# agents\.d/tifa\.yaml:1$", outcome.out, re.MULTILINE)
+    assert {value["origin"] for value in json.loads(carrier("show", "agent", "tifa", "--json").out)} >= {"built-in"}
+
+
+def test_names_are_listed_and_a_wrong_one_is_told_with_them(carrier: Command) -> None:
+    assert carrier("show", "agent") == Outcome(0, "hello\ntifa\n", "")
+    assert carrier("show", "agent", "cloud") == (
+        Outcome(2, "", "carrier-host: no agent is called 'cloud'; there are hello, tifa\n")
+    )
+    assert carrier("show", "wizard").err.startswith("carrier-host: 'wizard' is no kind to show; there are host, agent")
+
+
+def test_a_shown_value_is_written_so_that_it_reads_back_the_same() -> None:
+    values = {
+        "name": "tifa",
+        "x[0]": "007",
+        "x[1].a": "two\nlines",
+        "x[1].b": ["on", 1.5, None],
+        "x[2][0]": "#tag",
+        "deep.er.still": "yes: no",
+    }
+
+    text = shown_text([{"path": path, "value": value, "origin": "here:1"} for path, value in values.items()])
+
+    assert yaml.safe_load(text) == {
+        "name": "tifa",
+        "x": ["007", {"a": "two\nlines", "b": ["on", 1.5, None]}, ["#tag"]],
+        "deep": {"er": {"still": "yes: no"}},
+    }
+    assert len({line.index("# here:1") for line in text.splitlines() if "# here:1" in line}) == 1
+
+
+def test_a_schema_is_printed_and_all_are_written(carrier: Command, tmp_path: Path) -> None:
+    printed = json.loads(carrier("schema", "agent").out)
+    carrier("schema", "--write", str(tmp_path / "schemas"))
+
+    assert printed == json.loads((tmp_path / "schemas/agent.schema.json").read_text())
+    assert json.loads(carrier("schema").out)["title"] == "Document"
+    assert carrier("schema", "wizard").err.startswith("carrier-host: there is no schema 'wizard'; there are ")
+
+
+def test_a_code_is_explained(carrier: Command) -> None:
+    outcome = carrier("explain", "car021")
+
+    assert (outcome.code, outcome.out.startswith("## CAR021: an unknown action")) == (0, True)
+    assert carrier("explain", "CAR999").code == 2
+
+
+# --- fmt -------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_laid_out_once_and_a_check_writes_nothing(carrier: Command, files: Project) -> None:
+    path = files.folder / "agents.d/hello.yaml"
+    path.write_text("character: { bio: Greets everyone. }\nname: hello   # her name\n")
+    path.chmod(0o640)
+
+    checked, before = carrier("fmt", "--check"), path.read_text()
+    done, again = carrier("fmt"), carrier("fmt")
+
+    assert (checked.code, before.startswith("character")) == (1, True)
+    assert "hello.yaml: would be laid out" in checked.out
+    assert done.code == 0
+    assert path.read_text() == "name: hello   # her name\ncharacter: { bio: Greets everyone. }\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert again == Outcome(0, "", "")
+
+
+def test_a_file_that_cannot_be_read_is_left_as_it_is_and_the_others_are_laid_out(
+    carrier: Command, files: Project
+) -> None:
+    files.write("agents.d/hello.yaml", "character: {\n")
+    files.write("agents.d/tifa.yaml", "character:\n    bio: Keeps the bar.\n")
+
+    outcome = carrier("fmt")
+
+    assert outcome.code == 1
+    assert "hello.yaml: left as it is: it has problems" in outcome.err
+    assert (files.folder / "agents.d/tifa.yaml").read_text() == "character:\n  bio: Keeps the bar.\n"
+
+
+def test_only_the_files_that_are_named_are_laid_out(carrier: Command, files: Project) -> None:
+    files.write("agents.d/tifa.yaml", "model: large\nname: tifa\n")
+    files.write("agents.d/hello.yaml", "model: large\nname: hello\n")
+
+    carrier("fmt", str(files.folder / "agents.d/tifa.yaml"))
+
+    assert (files.folder / "agents.d/tifa.yaml").read_text() == "name: tifa\nmodel: large\n"
+    assert (files.folder / "agents.d/hello.yaml").read_text() == "model: large\nname: hello\n"
+
+
+# --- signals, completion ---------------------------------------------------------------------------------------
+
+
+async def test_sighup_has_the_files_read_again(files: Project) -> None:
+    async with host_process(files) as host, host.call() as caller:
+        before = (await caller.get("/status"))["last_reload"]["at"]
+        host.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while (await caller.get("/status"))["last_reload"]["at"] == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+
+async def test_a_broken_carrier_yaml_is_refused_unless_the_last_good_one_is_asked_for(files: Project) -> None:
+    async with host_process(files) as host:
+        await host.stop()
+    files.write("carrier.yaml", "name: [\n")
+
+    refused = await HostProcess.start(files)
+    code, said = await refused.ended(), refused.printed
+    async with host_process(files, (*PROGRAM, "--last-good")) as host, host.call() as caller:
+        now = await caller.get("/status")
+
+    assert (code, said.startswith("carrier.yaml:2:1: CAR004 ")) == (1, True)
+    assert now["name"] == "demo"
+
+
+def test_the_shell_completes_names_of_agents(files: Project) -> None:
+    files.write("agents.d/more/many.yaml", "kind: client\nname: no\ntype: console\n---\nname: terra\n---\nx-a: 1\n")
+    words = f"carrier-host --config {files.config} chat t"
+    asked = {"_CARRIER_HOST_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"}
+
+    program = [sys.executable, "-c", "from carrier.cli import app; app(prog_name='carrier-host')"]
+    done = subprocess.run(program, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == ["terra", "tifa"]
 
 
 # --- stats -----------------------------------------------------------------------------------------------------

@@ -93,9 +93,13 @@ def test_an_alias_repeats_its_value() -> None:
         (b"a: 1\nb: \xe4\n", "2:1: CAR002", "UTF-8"),
         (b"\x7fELF\x02\x01", "1:1: CAR002", "U+007F"),
         (b"a: 1\nbc: \x00", "2:5: CAR002", "U+0000"),
+        ("a: 1\nb: x\u2028y\n", "2:5: CAR002", "U+2028"),
+        ("a: \x9bx\n", "1:4: CAR002", "U+009B"),
+        ('a: "x\\0y"\n', "1:4: CAR002", "U+0000"),
+        ('"a\\0": x\n', "1:1: CAR002", "U+0000"),
         (b"a" * (2 * BYTES), "1:1: CAR003", "1,048,576"),
-        ("a: [1, 2\n", "2:1: CAR004", "did not find expected"),
-        ("a: 'x\n", "2:1: CAR004", "unexpected end"),
+        ("a: [1, 2\n", "1:4: CAR004", "this bracket is not closed"),
+        ("a: 'x\n", "1:4: CAR004", "this quote is not closed"),
         ("a:\n\tb: 1\n", "2:1: CAR004", "indent with spaces"),
         ("a: b: c\n", "1:5: CAR004", "quote a value that holds a colon"),
         ("a: @everyone\n", "1:4: CAR004", "quote what starts with"),
@@ -110,6 +114,7 @@ def test_an_alias_repeats_its_value() -> None:
         ("x: &x { a: 1 }\ny:\n  <<: *x\n", "3:3: CAR007", "repeat the keys"),
         ("a: !!python/object/apply:os.system [id]\n", "1:4: CAR007", "the key decides the type"),
         ("a: !secret x\n", "1:4: CAR007", "!secret"),
+        ("%YAML 1.2\n%TAG ! tag:x,2000:\n---\na: 1\n", "2:1: CAR007", "%TAG"),
         ("a: Good day #bergen\n", "1:12: CAR009", "quote the value"),
         ("room: #general\n", "1:6: CAR009", "quote the value"),
         ("rooms:\n  - #general\n", "2:4: CAR009", "quote the value"),
@@ -120,6 +125,14 @@ def test_what_is_no_yaml_is_told_with_its_place(text: str | bytes, place: str, p
 
     assert problem.startswith(f"x.yaml:{place} ")
     assert part in problem
+
+
+def test_of_very_many_problems_the_first_are_told_and_how_many_more_there_are() -> None:
+    found = problems("a: 1\n" * 1_000)
+
+    assert len(found) == 51
+    assert found[0].startswith("x.yaml:2:1: CAR006 'a' stands here twice")
+    assert found[-1] == "x.yaml:51:1: CAR006 and 949 problems more in this file"
 
 
 def test_a_comment_with_a_space_is_a_comment() -> None:
@@ -143,12 +156,13 @@ LADDER = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [[[[[*a{n - 1}]]]]]\n" for n in r
         (MERGES, "CAR007"),
         (LADDER, "CAR008"),
         (f"a: &a {'x' * 60_000}\nb: [{','.join(['*a'] * 10_000)}]\n", "CAR008"),
+        ("---\na: 1\n" * 1_001, "CAR008"),
         ("a: " + "[" * 100_000, "CAR008"),
         ("a: " + "{ a: " * 50_000, "CAR008"),
         ("- " * 200_000, "CAR008"),
         ("a: [" + "1," * 500_000 + "]", "CAR008"),
     ],
-    ids=["aliases", "merges", "ladder", "long words", "lists", "maps", "items", "many"],
+    ids=["aliases", "merges", "ladder", "long words", "documents", "lists", "maps", "items", "many"],
 )
 def test_a_bomb_is_a_problem_within_a_moment(bomb: str, code: str) -> None:
     began = time.perf_counter()

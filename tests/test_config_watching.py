@@ -128,6 +128,31 @@ async def test_what_does_not_count_is_not_told(watch: Watch, tmp_path: Path) -> 
     await watch.silence(0.7)
 
 
+async def test_a_system_that_can_watch_no_more_is_looked_at_twice_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*paths: Path, **settings: object) -> AsyncIterator[None]:
+        raise OSError("OS file watch limit reached")
+        yield
+
+    monkeypatch.setattr("watchfiles.awatch", full)
+    watch = Watch()
+    task = asyncio.create_task(watch.run([tmp_path]))
+    await watch.change()
+    (tmp_path / "tifa.yaml").write_text("a: 1")
+    await watch.change()
+    watch.stop.set()
+    await task
+
+    assert "noticed twice a second: OS file watch limit reached" in caplog.text
+
+
+async def test_rights_that_change_are_told(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "agents.d/tifa.yaml").chmod(0o400)
+
+    await watch.change()
+
+
 async def test_a_stop_ends_it_at_once(tmp_path: Path) -> None:
     watch = Watch()
     task = asyncio.create_task(watch.run([tmp_path]))

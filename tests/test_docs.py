@@ -36,7 +36,11 @@ def blocks(where: str, page: str) -> Iterator[Block]:
         yield Block(f"{where}:{line}", fence[3].strip(), dedent(fence[4]))
 
 
-BLOCKS = [block for page in PAGES for block in blocks(str(page.relative_to(ROOT)), page.read_text())]
+GENERATED = ROOT / "docs/problems.md"
+"""Most of its blocks are wrong, as they should be: tests/test_explanations.py looks at them."""
+BLOCKS = [
+    block for page in PAGES if page != GENERATED for block in blocks(str(page.relative_to(ROOT)), page.read_text())
+]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)

@@ -14,10 +14,11 @@ FLOORS = (
     {"carrier.cli"},
     {"carrier.api"},
     {"carrier.host"},
+    {"carrier.living"},
     {"carrier.assemble"},
     {"carrier.runtime.runtime", "carrier.scheduler", "carrier.posting"},
     {"carrier.runtime"},
-    {"carrier.ledger", "carrier.config"},
+    {"carrier.ledger", "carrier.config", "carrier.apart"},
     {
         "carrier.clients",
         "carrier.actions",
@@ -29,7 +30,7 @@ FLOORS = (
         "carrier.analytics",
     },
     {"carrier.interfaces", "carrier.registry", "carrier.templates", "carrier.lock", "carrier.config.models"},
-    {"carrier.types", "carrier.errors", "carrier.log"},
+    {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox"},
     {"carrier"},
 )
 """A floor is a set of parts; a part is a module or a package, and the longest name that fits a module is its part."""

@@ -62,11 +62,12 @@ async def made(files: Project) -> AsyncIterator[Host]:
     async with open_ledger(files.data / "ledger.db") as ledger:
         host = Host(load(files.config, os.environ), ledger, MemoryList(), Watchers())
         await host.inbox.resume()
-        await host.apply(host.catalog)
-        life = asyncio.create_task(host.inbox.run())
+        await host.begin()
+        lives = [asyncio.create_task(host.inbox.run()), asyncio.create_task(host.reloads.run())]
         yield host
-        life.cancel()
-        await asyncio.wait([life])
+        for life in lives:
+            life.cancel()
+        await asyncio.wait(lives)
         await host.close()
 
 

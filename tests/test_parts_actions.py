@@ -22,8 +22,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def action(folder: Path, code: str, name: str = "act", secrets: tuple[str, ...] = (), timeout: float = 5.0) -> Action:
-    (folder / "mine.py").write_text(code)
-    definition = ActionDefinition("act", "python", entrypoint=f"mine.py:{name}", folder=folder, timeout=timeout)
+    definition = ActionDefinition(
+        "act", "python", entrypoint=f"mine.py:{name}", folder=folder, timeout=timeout, code=code
+    )
     return PythonAction(definition, TurnMaker(secrets=secrets).given())
 
 
@@ -225,7 +226,8 @@ def test_a_built_in_action_says_how_it_is_called(name: str) -> None:
 
 
 async def test_dice_are_rolled_within_bounds() -> None:
-    definition = ActionDefinition("roll_dice", "python", entrypoint="actions/dice.py:roll", folder=ROOT)
+    code = (ROOT / "actions/dice.py").read_text()
+    definition = ActionDefinition("roll_dice", "python", entrypoint="actions/dice.py:roll", folder=ROOT, code=code)
     roll = PythonAction(definition, TurnMaker().given())
 
     one, three = await run(roll), await run(roll, dice=3, sides="20")

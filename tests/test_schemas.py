@@ -31,7 +31,7 @@ def test_every_kind_has_a_schema_and_nothing_else_does(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         path.name for path in (ROOT / "schemas").iterdir()
     )
-    assert set(schemas()) == {"host", "document", *KINDS}
+    assert set(schemas()) == {"host", "document", "media_host", *KINDS}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -59,11 +59,16 @@ def test_the_shipped_host_keeps_to_its_schema() -> None:
         ({"character": "tifa", "x-note": {"any": "thing"}}, True),
         ({"evaluators": ["no_secrets", {"facts": {"every": 4}}]}, True),
         ({"memory": {"recent": "${RECENT:-32}"}}, True),
-        ({"kind": "client", "type": "discord", "guilds": [1]}, True),
+        ({"kind": "client", "type": "discord", "token": "${TOKEN}", "access": {"guilds": [1]}}, True),
+        ({"kind": "client", "type": "shop.till:Till", "drawer": 3}, True),
+        ({"kind": "action", "type": "mcp", "command": ["a"], "tools": ["get_*"]}, True),
         ({"kind": "script", "rules": [{"for": "facts", "say": ["a", "b"]}]}, True),
         ({"charcter": "tifa"}, False),
         ({"memory": {"recent": "many"}}, False),
         ({"kind": "client"}, False),
+        ({"kind": "client", "type": "discord", "guilds": [1]}, False),
+        ({"kind": "client", "type": "telepathy"}, False),
+        ({"kind": "action", "type": "mcp", "entrypoint": "a:b"}, False),
         ({"kind": "wizard"}, False),
         ({"kind": "script", "rules": [{"fail": "badly"}]}, False),
     ],

@@ -38,7 +38,9 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 def living(ledger: Ledger, client: FakeClient, delivered: Delivered, name: str = "chat") -> LivingClient:
     sender = Sender(name, client, ledger, first_pause=0.01)
-    return LivingClient(ClientDefinition(name, "fake"), client, sender, delivered, first_pause=0.01)
+    living = LivingClient(ClientDefinition(name, "fake"), client, sender, delivered, first_pause=0.01)
+    living.serves.set()
+    return living
 
 
 @asynccontextmanager

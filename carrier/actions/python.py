@@ -111,7 +111,8 @@ def load(definition: ActionDefinition) -> FunctionType:
     """The function an entry point names: `folder/file.py:function` or `package.module:function`."""
     where, _, name = definition.entrypoint.rpartition(":")
     try:
-        module = _from_file(definition.folder / where) if where.endswith(".py") else importlib.import_module(where)
+        own = where.endswith(".py")
+        module = _of_text(definition.folder / where, definition.code) if own else importlib.import_module(where)
         function = getattr(module, name)
     # Operators' code runs here for the first time.
     except (Exception, SystemExit) as error:
@@ -121,10 +122,9 @@ def load(definition: ActionDefinition) -> FunctionType:
     return function
 
 
-def _from_file(path: Path) -> ModuleType:
+def _of_text(path: Path, code: str) -> ModuleType:
     """The module of just this text of the file: two versions live side by side, under names no import clashes with."""
-    code = path.read_bytes()
-    name = f"carrier_action_{path.stem}_{hashlib.sha256(bytes(path) + code).hexdigest()[:12]}"
+    name = f"carrier_action_{path.stem}_{hashlib.sha256(bytes(path) + code.encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name, "An operator's action.")

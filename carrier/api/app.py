@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from functools import partial, wraps
 from urllib.parse import quote
 
@@ -12,12 +13,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
-from carrier.api.forms import FormError, Look, answer_json, keep_file, read_form, read_key, valid
+from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
 from carrier.api.guards import Guard, problem
+from carrier.api.metrics import EXPOSITION, exposition
 from carrier.api.status import status as status_of
 from carrier.errors import Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
 from carrier.host import Host
@@ -26,22 +28,28 @@ from carrier.runtime.watchers import Piece
 from carrier.types import Message
 
 BODY_BESIDE_THE_FILE = 1_000_000
+WORKERS = 2
+"""Templates that callers bring are rendered so many at once."""
 
 Handler = Callable[[Host, Request], Awaitable[Response]]
 
 
-def make_app(host: Host, token: str, patience: float = PATIENCE) -> Starlette:
-    settings = host.settings
+def make_app(host: Host, token: str, name: str = "localhost", patience: float = PATIENCE) -> Starlette:
+    """`name` is where it listens; callers may use it."""
     guard = Middleware(
-        Guard, token=token, hosts=[settings.server.host], most_bytes=settings.limits.upload + BODY_BESIDE_THE_FILE
+        Guard, token=token, hosts=[name], most_bytes=lambda: host.settings.limits.upload + BODY_BESIDE_THE_FILE
     )
     routes: list[tuple[str, str, Handler]] = [
         ("/health", "GET", health),
         ("/status", "GET", status),
         ("/agents", "GET", agents),
+        ("/metrics", "GET", metrics),
+        ("/config/reload", "POST", reload),
+        ("/config/plan", "GET", plan),
+        ("/config/problems", "GET", problems),
         ("/turns/{turn:path}", "GET", turn),
         ("/{agent}/message", "POST", partial(message, patience=patience)),
-        ("/{agent}/render", "POST", render),
+        ("/{agent}/render", "POST", partial(render, at_once=asyncio.Semaphore(WORKERS))),
         ("/{agent}/history", "GET", history),
     ]
     return Starlette(
@@ -99,6 +107,35 @@ async def agents(host: Host, request: Request) -> Response:
     return JSONResponse({"agents": [asdict(agent) for agent in status_of(host).agents]})
 
 
+async def metrics(host: Host, request: Request) -> Response:
+    return PlainTextResponse(exposition(status_of(host), host.last_success), media_type=EXPOSITION)
+
+
+# --- the files ------------------------------------------------------------------------------------------
+
+
+async def reload(host: Host, request: Request) -> Response:
+    """Read the files and apply what differs, now; answered when that is done."""
+    done = await host.reload()
+    found = [asdict(problem) for problem in done.problems]
+    return JSONResponse({"revision": done.revision, "applied": done.ok, "reason": done.reason, "problems": found})
+
+
+async def plan(host: Host, request: Request) -> Response:
+    """What a reload would change."""
+    from carrier.config.planning import plan as planned
+
+    wanted = await host.read()
+    # What has to wait for a restart is not what runs.
+    runs = replace(host.catalog, host=host.settings)
+    return JSONResponse(asdict(await asyncio.to_thread(planned, runs, wanted, datetime.now(UTC))))
+
+
+async def problems(host: Host, request: Request) -> Response:
+    """What is wrong with the files as they are now."""
+    return JSONResponse({"problems": [asdict(problem) for problem in (await host.read()).problems]})
+
+
 # --- talking --------------------------------------------------------------------------------------------
 
 
@@ -115,14 +152,13 @@ async def message(host: Host, request: Request, patience: float) -> Response:
     return JSONResponse(answer_json(answer))
 
 
-async def _message(host: Host, request: Request, keeps: bool = True) -> Message:
-    """What a caller says; what came with it is kept on disk if it `keeps`."""
+async def _message(host: Host, request: Request) -> Message:
+    """What a caller says; what came with it is kept on disk."""
     agent = host.agent(request.path_params["agent"]).agent.name
-    key, (form, file) = read_key(request), await read_form(request, host.settings.limits)
+    key, (form, file) = read_key(request), await read_form(request, host.settings.limits, Form)
     if file is None:
         return form.message(agent, key)
-    kept = await asyncio.to_thread(keep_file, file, host.settings.data) if keeps else file.attachment()
-    return form.message(agent, key, (kept,))
+    return form.message(agent, key, (await asyncio.to_thread(keep_file, file, host.settings.data),))
 
 
 def _stream(host: Host, said: Message, patience: float) -> Response:
@@ -165,10 +201,17 @@ def _where(turn: str) -> dict[str, str]:
     return {"turn": turn, "url": f"/turns/{quote(turn)}"}
 
 
-async def render(host: Host, request: Request) -> Response:
-    """The exact prompt that a message would get."""
-    said = await _message(host, request, keeps=False)
-    return JSONResponse({"prompt": await rendered(host, said)})
+async def render(host: Host, request: Request, at_once: asyncio.Semaphore) -> Response:
+    """The exact prompt that a message would get, or would get by the template that comes with it."""
+    agent = host.agent(request.path_params["agent"]).agent.name
+    form, file = await read_form(request, host.settings.limits, RenderForm)
+    said = form.message(agent, "", (file.attachment(),) if file else ())
+    try:
+        return JSONResponse({"prompt": await rendered(host, said, form.template, at_once)})
+    except TemplateError as error:
+        if form.template is None:
+            raise
+        return problem(422, str(error), field="template")
 
 
 async def history(host: Host, request: Request) -> Response:

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from carrier import apart
+from carrier.config.catalog import Catalog
+from carrier.config.reading import decoded
 from carrier.host import Host
 from carrier.ledger import turns as rows
+from carrier.ledger.forms import storable
 from carrier.ledger.turns import turn_id
 from carrier.runtime.watchers import Piece, Watcher
-from carrier.types import Ended, Message
+from carrier.types import Ended, Message, TemplateFile
 
 PATIENCE = 60.0
 """Seconds that a caller is kept waiting; the turn goes on without it."""
@@ -74,7 +78,25 @@ async def answered(host: Host, turn: str) -> Ended | None:
     return await host.ledger.read(partial(rows.answer, turn=turn))
 
 
-async def rendered(host: Host, message: Message) -> str:
-    """The exact prompt that a message would get now; nothing is stored, and no model is called."""
+async def rendered(host: Host, message: Message, template: str | None, at_once: asyncio.Semaphore) -> str:
+    """The exact prompt that a message would get now, by the agent's own template or one that the caller brings.
+
+    Nothing is stored, and no model is called.
+    """
     message = replace(message, at=host.ledger.clock.tick())
-    return await host.agent(message.to).runtime.render(message)
+    runtime = host.agent(message.to).runtime
+    if template is None:
+        return await runtime.render(message)
+    others = await asyncio.to_thread(_templates, host.catalog)
+    async with at_once:
+        return storable(await runtime.render(message, partial(apart.render, template, others)))
+
+
+def _templates(catalog: Catalog) -> dict[str, TemplateFile]:
+    """All of the project's, as they were when nothing was wrong with them; of two with one name the first counts."""
+    found: dict[str, TemplateFile] = {}
+    for folder in catalog.host.folders.templates:
+        for path in (path for path in catalog.accepted if path.suffix == ".j2" and path.is_relative_to(folder)):
+            name = path.relative_to(folder).as_posix()
+            found.setdefault(name, TemplateFile(name, decoded(catalog.accepted[path], name)))
+    return found

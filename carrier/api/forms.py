@@ -80,6 +80,12 @@ class Form(Place):
         )
 
 
+class RenderForm(Form):
+    """The body of `POST /{agent}/render`: a message, and a template to try with it."""
+
+    template: Annotated[str, AfterValidator(_is_storable)] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file that came with a message; a model reads of it what is text."""
@@ -92,10 +98,13 @@ class Upload:
         return Attachment(self.name, self.media_type, len(self.content), path, _readable(self.content))
 
 
-async def read_form(request: Request, limits: HostLimits) -> tuple[Form, Upload | None]:
+Said = TypeVar("Said", bound=Form)
+
+
+async def read_form(request: Request, limits: HostLimits, kind: type[Said]) -> tuple[Said, Upload | None]:
     """Raises FormError with the field that is wrong."""
     fields, file = await _fields(request, limits.upload)
-    form = valid(Form, fields)
+    form = valid(kind, fields)
     if len(form.text) > limits.message_chars:
         raise FormError("text", f"is {len(form.text)} characters long; at most {limits.message_chars} are taken")
     if not form.text.strip() and file is None:

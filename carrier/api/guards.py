@@ -1,6 +1,6 @@
 """What stands before every route: the token, the host it was meant for, and a bound on what is read."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ EVERYWHERE = frozenset({"0.0.0.0", "::"})
 class Guard:
     """Refuses what has no token, was addressed to another name (a page that rebinds DNS), or is too long."""
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Collection[str], most_bytes: int):
+    def __init__(self, app: ASGIApp, token: str, hosts: Collection[str], most_bytes: Callable[[], int]):
         self.app, self._token, self._hosts, self._most_bytes = app, token, {*LOOPBACK, *hosts}, most_bytes
         self._any_name = not EVERYWHERE.isdisjoint(hosts)
 
@@ -27,7 +27,7 @@ class Guard:
         headers = Headers(scope=scope)
         if refusal := self._refusal(headers):
             return await refusal(scope, receive, send)
-        await self.app(scope, _bounded(receive, self._most_bytes), send)
+        await self.app(scope, _bounded(receive, self._most_bytes()), send)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         if not self._any_name and _name(headers.get("host", "")) not in self._hosts:
@@ -35,8 +35,8 @@ class Guard:
         if not accepted(headers.get("authorization", ""), self._token):
             message = "a token is needed: Authorization: Bearer …; it stands in the data folder, in the file `token`"
             return problem(401, message, field="Authorization")
-        if int(headers.get("content-length") or 0) > self._most_bytes:
-            return problem(413, f"at most {self._most_bytes} bytes are read")
+        if int(headers.get("content-length") or 0) > (most_bytes := self._most_bytes()):
+            return problem(413, f"at most {most_bytes} bytes are read")
         return None
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from carrier import __version__
-from carrier.host import Host, LivingAgent
+from carrier.host import Host
 from carrier.interfaces import MemoryState
+from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
 
 
@@ -31,20 +32,34 @@ class ClientStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ReloadStatus:
+    at: float
+    ok: bool
+    reason: str
+    """Why what runs is not all that the files say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     name: str
     version: str
+    revision: str
     agents: tuple[AgentStatus, ...]
     clients: tuple[ClientStatus, ...]
     parked: dict[str, str]
     """Clients that wait for a secret, and which."""
     broken: dict[str, str]
-    """What could not be made from its newest file, and why."""
+    """What did not come to life in its newest version, and why."""
+    degraded: tuple[str, ...]
+    """What runs in an older version than its files say."""
+    restart: tuple[str, ...]
+    """Keys of carrier.yaml whose new value counts from the next start."""
     absent: dict[str, int]
     """Agents that are not here, and how many messages wait for them."""
     problems: tuple[str, ...]
     """All that is wrong with the files, as the last reading found it."""
     reloaded_at: float
+    last_reload: ReloadStatus
     memory: MemoryState
     stopping: bool
 
@@ -54,16 +69,27 @@ def status(host: Host) -> Status:
     return Status(
         name=host.settings.name,
         version=__version__,
+        revision=host.catalog.revision,
         agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
         clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
         parked=dict(host.catalog.parked),
-        broken={broken.version.name: broken.reason for broken in host.broken},
+        broken={broken.name: broken.reason for broken in host.broken},
+        degraded=degraded(host),
+        restart=host.waits_for_restart,
         absent={name: lanes.waiting_for(name) for name in lanes.agents() if name not in host.agents},
         problems=tuple(str(problem) for problem in host.catalog.problems),
-        reloaded_at=host.reloaded_at,
+        reloaded_at=host.last_reload.at,
+        last_reload=ReloadStatus(host.last_reload.at, host.last_reload.ok, host.last_reload.reason),
         memory=host.memories.state(),
         stopping=host.stopping,
     )
+
+
+def degraded(host: Host) -> tuple[str, ...]:
+    """What lives though its files say something else, which is broken or did not come to life."""
+    broken = {(each.kind, each.name) for each in host.broken}
+    living = [*(("agent", name) for name in host.agents), *(("client", name) for name in host.clients)]
+    return tuple(sorted({name for kind, name in living if host.catalog.stale(kind, name) or (kind, name) in broken}))
 
 
 def _agent(living: LivingAgent, waiting: int) -> AgentStatus:

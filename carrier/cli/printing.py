@@ -1,7 +1,9 @@
-"""Tables for people: how a host stands, and what happened."""
+"""What is printed for people: tables of how a host stands and what happened, in colour where it is a terminal."""
 
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 MEMORY = ("stored", "waiting", "without_vector")
@@ -9,51 +11,123 @@ ACTION = ("day", "agent", "action", "status", "count")
 DAY = ("day", "agent", "messages", "answered", "silent", "held", "failed", "dead", "tokens_in", "tokens_out")
 
 
-def columns(rows: Iterable[Sequence[object]], heads: Sequence[str] = ()) -> str:
-    """Rows as aligned columns."""
-    texts = [[str(cell) for cell in row] for row in ([heads] if heads else []) + list(rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in texts)
-    return "\n".join(line.rstrip() for line in lines)
+@dataclass(frozen=True, slots=True)
+class Table:
+    rows: Sequence[Sequence[object]]
+    heads: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        texts = [[str(cell) for cell in row] for row in [*([self.heads] if self.heads else []), *self.rows]]
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in texts)
+        return "\n".join(line.rstrip() for line in lines)
 
 
-def status_text(now: dict[str, Any]) -> str:
+def put(*parts: str | Table) -> None:
+    """Print texts and tables with an empty line between two; a terminal gets colours, and cells that fold."""
+    if sys.stdout.isatty():
+        _put_on_terminal(parts)
+    else:
+        print("\n\n".join(map(str, parts)))
+
+
+# --- on a terminal ----------------------------------------------------------------------------------------------------
+
+STYLES: Mapping[str, str] = {
+    "place": "bold",
+    "good": "green",
+    "warning": "yellow",
+    "bad": "red",
+    "faint": "dim",
+}
+HIGHLIGHTS = (
+    r"^(?P<place>\S+:\d+:\d+:) (?P<bad>CAR\d+)(?! warning:)",
+    r"^\S+:\d+:\d+: (?P<warning>CAR\d+ warning:)",
+    r"^(?P<faint> *(?:\d+)? \| )",
+    r"^ *\|  *(?P<bad>\^)$",
+    r"(?P<faint>  # \S+)$",
+    r"^(?P<good>\+ create|ok\b)",
+    r"^(?P<warning>[~!] (?:update|restart)|warning\b)",
+    r"^(?P<bad>- remove|problem\b)",
+)
+
+
+def _put_on_terminal(parts: Iterable[str | Table]) -> None:
+    from rich.console import Console
+    from rich.theme import Theme
+
+    console = Console(theme=Theme(dict(STYLES)), highlight=False, soft_wrap=True)
+    for number, part in enumerate(parts):
+        if number:
+            console.print()
+        console.print(_rich_table(part) if isinstance(part, Table) else _rich_text(part))
+
+
+def _rich_text(text: str) -> Any:
+    import re
+
+    from rich.text import Text
+
+    rich = Text(text)
+    for pattern in HIGHLIGHTS:
+        rich.highlight_regex(re.compile(pattern, re.MULTILINE))
+    return rich
+
+
+def _rich_table(table: Table) -> Any:
+    from rich.table import Table as RichTable
+
+    rich = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=bool(table.heads))
+    for number in range(len(table.rows[0])):
+        rich.add_column(table.heads[number] if table.heads else "", overflow="fold")
+    for row in table.rows:
+        rich.add_row(*(_rich_text(str(cell)) for cell in row))
+    return rich
+
+
+# --- how a host stands ------------------------------------------------------------------------------------------------
+
+
+def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
     """The answer of `GET /status`, as a person reads it."""
-    return "\n\n".join(_parts(now))
-
-
-def _parts(now: dict[str, Any]) -> Iterator[str]:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now["reloaded_at"]))
     yield f"{now['name']}: Carrier {now['version']}, files read at {since}{', stopping' if now['stopping'] else ''}"
+    yield f"revision {now['revision']}; {_last_reload(now['last_reload'])}"
     if now["agents"]:
         heads = ("agent", "revision", "waiting", "model", "why")
-        yield columns(
+        yield Table(
             [[it["name"], it["revision"], it["waiting"], it["model"], it["why"]] for it in now["agents"]], heads
         )
     if now["clients"]:
         heads = ("client", "type", "agent", "state", "problem")
         keys = ("name", *heads[1:])
-        yield columns([[it[key] for key in keys] for it in now["clients"]], heads)
+        yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
-    yield columns([[memory[key] for key in MEMORY]], MEMORY)
+    yield Table([[memory[key] for key in MEMORY]], MEMORY)
     for title in ("parked", "broken", "absent"):
         if now[title]:
-            yield columns([[title, name, reason] for name, reason in now[title].items()])
+            yield Table([[title, name, reason] for name, reason in now[title].items()])
+    if now["degraded"]:
+        yield f"on an older version than their files say: {', '.join(now['degraded'])}"
+    if now["restart"]:
+        yield f"counts from the next start: {', '.join(now['restart'])}"
     if now["problems"]:
         yield "\n".join(now["problems"])
 
 
-def stats_text(stats: dict[str, Any]) -> str:
+def _last_reload(last: dict[str, Any]) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last["at"]))
+    return f"last reload at {at}: {'ok' if last['ok'] else last['reason']}"
+
+
+def stats_parts(stats: dict[str, Any]) -> Iterator[str | Table]:
     """What `carrier-host stats` counts, as a person reads it."""
     if not stats["days"]:
-        return "no turns yet"
-    return "\n\n".join(_tables(stats))
-
-
-def _tables(stats: dict[str, Any]) -> Iterator[str]:
-    yield columns([[*(it[key] for key in DAY), f"{it['cost']:.4f}"] for it in stats["days"]], (*DAY, "USD"))
+        yield "no turns yet"
+        return
+    yield Table([[*(it[key] for key in DAY), f"{it['cost']:.4f}"] for it in stats["days"]], (*DAY, "USD"))
     steps = [[it["agent"], it["step"], *(f"{it[name]:.1f}" for name in ("p50", "p95", "p99"))] for it in stats["steps"]]
-    yield columns(steps, ("agent", "step", "p50 ms", "p95 ms", "p99 ms"))
+    yield Table(steps, ("agent", "step", "p50 ms", "p95 ms", "p99 ms"))
     if stats["actions"]:
-        yield columns([[it[key] for key in ACTION] for it in stats["actions"]], ACTION)
+        yield Table([[it[key] for key in ACTION] for it in stats["actions"]], ACTION)

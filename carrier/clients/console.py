@@ -26,6 +26,8 @@ class Console:
     """One room, `NAME/console`. It ends when its input does."""
 
     Settings = ConsoleSettings
+    alone = True
+    """There is one terminal."""
 
     def __init__(
         self,

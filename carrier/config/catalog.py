@@ -2,20 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, repeat
 from pathlib import Path
 
-from carrier.config import definitions, models
-from carrier.config.definitions import Definition, breaks, secrets_in
-from carrier.config.diagnostics import Problem
-from carrier.config.files import DOCUMENTS, TEMPLATES, Project
-from carrier.config.library import Source
-from carrier.config.reading import Document, Unreadable, decoded, read
-from carrier.config.resolving import Resolved, Resolver, Surroundings
+from carrier.config import models
+from carrier.config.definitions import Definition, Key
+from carrier.config.diagnostics import Problem, few
+from carrier.config.files import Project
+from carrier.config.keeping import kept
+from carrier.config.memo import Memo
+from carrier.config.names import Before, Resolved, Told
+from carrier.config.projects import Inputs, Reading
 from carrier.config.revisions import revision
-from carrier.config.values import Variables, variables_in
-from carrier.config.zones import machine_zone
-from carrier.types import ActionDefinition, Agent, ClientDefinition, Script, TemplateFile
+from carrier.config.validating import secrets_in
+from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +75,29 @@ class Catalog:
     clients: Mapping[str, ClientDefinition]
     actions: Mapping[str, ActionDefinition]
     scripts: Mapping[str, Script]
+    schedules: Mapping[str, Schedule]
     parked: Mapping[str, str]
-    """Clients that wait for a variable to be set, and for which."""
+    """Clients and actions that wait for a variable to be set, and for which."""
     problems: tuple[Problem, ...]
     environment: Mapping[str, str] = field(repr=False, compare=False)
-    """The process environment, over what the variables' file sets."""
+    """The process environment, over what the variables' files set."""
     secrets: tuple[str, ...] = field(repr=False)
     """Values that nothing may carry out."""
     files: tuple[Path, ...]
     """Every file that was read or looked for."""
     revision: str
-    accepted: Mapping[Path, tuple[Definition, ...]] = field(repr=False, compare=False)
-    """What each file last said when nothing was wrong with it."""
+    degraded: frozenset[Path]
+    """Files that are taken as they last were, for what they say now is broken."""
+    digests: Mapping[Path, str] = field(repr=False)
+    """What each file was read as, degraded ones as they last were."""
+    rests: Mapping[Key, tuple[Path, ...]] = field(repr=False, compare=False)
+    """Every file that an object rests on, by the object's kind and name."""
+    definitions: Mapping[Key, Definition] = field(repr=False, compare=False)
+    """What each object is made from, the host included."""
+    accepted: Mapping[Path, bytes] = field(repr=False, compare=False)
+    """What each file last held when nothing was wrong with it."""
+    before: Before = field(repr=False, compare=False)
+    memo: Memo = field(repr=False, compare=False)
 
     @property
     def watched(self) -> tuple[Path, ...]:
@@ -99,6 +109,10 @@ class Catalog:
         """The text of a file that a problem names; raises OSError."""
         return (self.root / file).read_text("utf-8", "replace")
 
+    def stale(self, kind: str, name: str) -> bool:
+        """Whether an object runs on an older version than its files say."""
+        return not self.degraded.isdisjoint(self.rests.get((kind, name), ()))
+
 
 SECRET_LENGTH = 6
 """What is shorter is taken for no secret: it would be found within innocent words."""
@@ -107,182 +121,137 @@ SECRET_LENGTH = 6
 def load(
     path: Path, environment: Mapping[str, str], last: Catalog | None = None, refused: Collection[Refused] = ()
 ) -> Catalog:
-    """Read a project by its carrier.yaml, or its folder; whatever is wrong with it is among the problems."""
+    """Read a project by its carrier.yaml, or its folder; whatever is wrong with it is among the problems.
+
+    A file that is broken, or was `refused`, counts as it last was: in `last`, or else in the data folder.
+    """
     path = path.absolute()
-    return _Loading(path / "carrier.yaml" if path.is_dir() else path, environment, last).catalog()
+    return _Loading(path / "carrier.yaml" if path.is_dir() else path, environment, last, refused).catalog()
 
 
 class _Loading:
-    """One reading of a project."""
+    """Readings of one project, until it is known which files are broken; the last one goes without them."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str], last: Catalog | None):
-        self._path = path
-        self._environment = environment
+    def __init__(self, path: Path, environment: Mapping[str, str], last: Catalog | None, refused: Collection[Refused]):
         self._last = last
+        self._refused = refused
         self._project = Project(path.parent)
-        self._variables = Variables(environment, path.parent)
-        self._problems: list[Problem] = []
-        self._files: list[Path] = []
-        self._accepted: dict[Path, tuple[Definition, ...]] = {}
-        self._drafts: list[Definition] = []
-        self._broken: set[tuple[str, str]] = set()
+        self._inputs = Inputs(
+            path=path,
+            environment=environment,
+            project=self._project,
+            memo=Memo(last.memo if last else None),
+            read={},
+            last=_resolved(last),
+            before=last.before if last else None,
+            env_file=last.host.env_file if last else None,
+        )
+        self._kept: Mapping[Path, bytes] | None = last.accepted if last else None
 
     def catalog(self) -> Catalog:
-        host = self._host()
-        block = host.block if host and isinstance(host.block, models.Host) else models.Host()
-        settings = _settings(block, self._path, self._environment)
-        found = self._unique(
-            each for path, kind in self._listed(block.folders) for each in self._folder_file(path, kind)
-        )
-        sources = dict(self._sources(block.folders))
-        resolver = Resolver(self._surroundings(host, settings.timezone, sources), found)
-        resolved = resolver.resolve()
-        for draft in self._drafts:
-            resolver.judge(draft)
-        secrets = _worth_keeping({*self._variables.secrets, *resolver.secrets, *secrets_in(block)})
-        problems = {*self._problems, *self._project.problems, *resolver.problems}
+        instead: dict[Path, bytes | None] = {}
+        broken: set[Key] = set()
+        told: list[Problem] = []
+        while True:
+            reading = Reading(self._inputs, self._accepted, instead, broken)
+            blamed = self._blamed(reading)
+            if not blamed:
+                break
+            told += (each for owner, each in reading.reader.problems if {owner, reading.reader.file_of(each)} & blamed)
+            told += self._refusals(reading)
+            broken |= reading.names_in(blamed)
+            instead |= {file: reading.accepted.get(file) for file in blamed}
+        self._inputs.memo.close()
+        return self._made(reading, told)
+
+    def _accepted(self, data: Path) -> Mapping[Path, bytes]:
+        if self._kept is None:
+            self._kept = kept(data, self._project.root)
+        return self._kept
+
+    # --- who is to blame ---
+
+    def _blamed(self, reading: Reading) -> set[Path]:
+        """The files whose new content is wrong, or was refused."""
+        told = [each for each in reading.reader.problems if each.problem.severity == "error"]
+        blamed = {self._to_blame(reading, each) for each in told} | set(self._refused_in(reading))
+        return {file for file in blamed if file and file not in reading.reader.instead}
+
+    def _to_blame(self, reading: Reading, told: Told) -> Path | None:
+        return next((file for file in (reading.reader.file_of(told.problem), told.owner) if reading.is_new(file)), None)
+
+    def _refused_in(self, reading: Reading) -> Iterator[Path]:
+        digests = reading.reader.contents.digests
+        yield from (each.file for each in self._refused if digests.get(each.file) == each.digest)
+
+    def _refusals(self, reading: Reading) -> Iterator[Problem]:
+        files = set(self._refused_in(reading))
+        for each in self._refused:
+            if each.file in files:
+                yield Problem(self._project.shown(each.file), 1, 1, "CAR033", each.reason)
+
+    # --- the whole ---
+
+    def _made(self, reading: Reading, told: Sequence[Problem]) -> Catalog:
+        """With what was told of the files that are not taken as they are."""
+        host, names, contents = reading.host, reading.resolver.names, reading.reader.contents
+        resolved, path = reading.resolved, self._inputs.path
+        secrets = _worth_keeping({*host.variables.secrets, *names.secrets, *secrets_in(host.block)})
+        problems = {*told, *self._project.problems, *_on_disk(reading)}
+        found = _all_definitions(reading)
+        rests = {("host", "host"): host.files, **names.rests}
         return Catalog(
-            path=self._path,
+            path=path,
             root=self._project.root,
-            host=settings,
+            host=_settings(host.block, path, reading.timezone),
             agents=resolved.agents,
             clients=resolved.clients,
             actions=resolved.actions,
             scripts=resolved.scripts,
+            schedules=resolved.schedules,
             parked=resolved.parked,
-            problems=tuple(_without(secrets, each) for each in sorted(problems)),
-            environment=self._variables.environment,
+            problems=few(_without(secrets, each) for each in sorted(problems)),
+            environment=host.variables.environment,
             secrets=secrets,
-            files=tuple(dict.fromkeys([*self._files, *sorted(self._variables.files | resolver.files)])),
-            revision=_revision(block, resolved),
-            accepted=self._accepted,
+            files=tuple(dict.fromkeys([*reading.reader.files, *sorted(host.variables.files | names.files)])),
+            revision=_revision(host.block, resolved),
+            degraded=frozenset(reading.reader.instead),
+            digests=contents.digests,
+            rests=rests,
+            definitions=found,
+            accepted=self._newly_accepted(reading),
+            before=Before(found, names.rests, contents.digests, reading.resolver.clean, names.meaning),
+            memo=self._inputs.memo,
         )
 
-    def _surroundings(self, host: Definition | None, timezone: str, sources: Mapping[str, Source]) -> Surroundings:
-        broken = self._broken - {(each.kind, each.name) for each in chain(*self._accepted.values())}
-        return Surroundings(self._project, host, timezone, sources, broken, _resolved(self._last))
-
-    # --- carrier.yaml, and the variables that everything may name ---
-
-    def _host(self) -> Definition | None:
-        """What carrier.yaml says, or last said; None if it never said anything that can be read."""
-        before = len(self._problems)
-        documents = self._read(self._path)
-        self._variables = self._all_variables(documents)
-        found = [self._noting(definitions.host(document, self._variables)) for document in documents]
-        if len(found) > 1:
-            self._problems.append(documents[1].problem((), "CAR014", "only one document belongs here, the host"))
-        accepted = self._accept(self._path, found, self._problems[before:])
-        return accepted[0] if accepted else None
-
-    def _all_variables(self, documents: Sequence[Document]) -> Variables:
-        """The environment over what the variables' file sets."""
-        path = self._project.root / self._env_file(documents)
-        self._files.append(path)
-        try:
-            content = self._project.content(path) if path.exists() else b""
-            text = decoded(content, self._project.shown(path))
-        except (OSError, Unreadable) as error:
-            self._note(path, error)
-            text = ""
-        found, problems = variables_in(text, self._project.shown(path))
-        self._problems += problems
-        return Variables({**found, **self._environment}, self._project.root)
-
-    def _env_file(self, documents: Sequence[Document]) -> str:
-        if not documents and self._last:
-            return str(self._last.host.env_file)
-        written = documents[0].data.get("env_file") if documents else None
-        return written if isinstance(written, str) and models.is_inside(written) else ".env"
-
-    # --- documents ---
-
-    def _listed(self, folders: models.Folders) -> Iterator[tuple[Path, str]]:
-        seen: set[Path] = set()
-        for names, kind in ((folders.agents, "agent"), (folders.actions, "action")):
-            for path in (path for name in names for path in self._project.listed(name, DOCUMENTS)):
-                if path not in seen and path != self._path:
-                    seen.add(path)
-                    yield path, kind
-
-    def _folder_file(self, path: Path, kind: str) -> tuple[Definition, ...]:
-        """What the file says; if anything is wrong with it, what it last said."""
-        before = len(self._problems)
-        documents = list(zip(self._read(path), chain([path.stem], repeat("")), strict=False))
-        found = [self._noting(definitions.define(each, kind, name, self._variables)) for each, name in documents]
-        accepted = self._accept(path, found, self._problems[before:])
-        if breaks(self._problems[before:]):
-            self._drafts += [each for each in found if each]
-            self._broken |= {(kind, path.stem), *(_called(each, kind, name) for each, name in documents)}
-        return accepted
-
-    def _read(self, path: Path) -> tuple[Document, ...]:
-        self._files.append(path)
-        try:
-            reading = read(self._project.content(path), self._project.shown(path))
-        except OSError as error:
-            self._note(path, error)
-            return ()
-        self._problems += reading.problems
-        return reading.documents
-
-    def _noting(self, found: tuple[Definition | None, Sequence[Problem]]) -> Definition | None:
-        self._problems += found[1]
-        return found[0]
-
-    def _accept(
-        self, path: Path, found: Iterable[Definition | None], problems: Sequence[Problem]
-    ) -> tuple[Definition, ...]:
-        last = self._last.accepted.get(path, ()) if self._last else ()
-        self._accepted[path] = last if breaks(problems) else tuple(each for each in found if each)
-        return self._accepted[path]
-
-    def _unique(self, found: Iterable[Definition]) -> list[Definition]:
-        first: dict[tuple[str, str], Definition] = {}
-        for each in found:
-            other = first.setdefault((each.kind, each.name), each)
-            if other is not each:
-                message = f"another {each.kind} is called {each.name!r}, in {other.document.file}"
-                self._problems.append(each.problem(("name",), "CAR016", message))
-        return list(first.values())
-
-    # --- templates ---
-
-    def _sources(self, folders: models.Folders) -> Iterator[tuple[str, Source]]:
-        """Every template by its name; of two with one name the first folder's counts."""
-        for folder in reversed(folders.templates):
-            for path in self._project.listed(folder, TEMPLATES):
-                name = path.relative_to(self._project.root / folder).as_posix()
-                yield name, Source(self._project.shown(path), self._template(path, name))
-
-    def _template(self, path: Path, name: str) -> TemplateFile | None:
-        self._files.append(path)
-        try:
-            return TemplateFile(name, decoded(self._project.content(path), self._project.shown(path)))
-        except (OSError, Unreadable) as error:
-            self._note(path, error)
-            return None
-
-    def _note(self, path: Path, error: OSError | Unreadable) -> None:
-        if isinstance(error, Unreadable):
-            self._problems.append(error.problem)
-        else:
-            reason = (error.strerror or str(error)).lower()
-            self._problems.append(
-                Problem(self._project.shown(path), 1, 1, "CAR001", f"this file cannot be read: {reason}")
-            )
+    def _newly_accepted(self, reading: Reading) -> dict[Path, bytes]:
+        reader, read = reading.reader, self._inputs.read
+        own = {file for file in reader.contents.digests if file not in reader.outside}
+        fresh = {file: read[file] for file in own if file not in reader.instead}
+        return {**fresh, **{file: content for file, content in reader.instead.items() if content is not None}}
 
 
-def _called(document: Document, kind: str, name: str) -> tuple[str, str]:
-    """What a document calls itself, valid or not."""
-    return str(document.data.get("kind") or kind), str(document.data.get("name") or name)
+def _on_disk(reading: Reading) -> Iterator[Problem]:
+    """What is wrong with what stands on the disk; where it is in older content, with whom it concerns."""
+    instead, project = reading.reader.instead, reading.reader.project
+    for owner, problem in reading.reader.problems:
+        if owner in instead:
+            continue
+        if reading.reader.file_of(problem) in instead:
+            problem = replace(problem, file=project.shown(owner), line=1, column=1)
+        yield problem
 
 
-def _settings(block: models.Host, path: Path, environment: Mapping[str, str]) -> HostSettings:
+def _all_definitions(reading: Reading) -> dict[Key, Definition]:
+    found = {key: each for key, each in reading.definitions.items() if each}
+    return {("host", "host"): reading.host.definition, **found} if reading.host.definition else found
+
+
+def _settings(block: models.Host, path: Path, timezone: str) -> HostSettings:
     root = path.parent
     return HostSettings(
         name=block.name or root.name,
-        timezone=block.timezone or machine_zone(environment),
+        timezone=timezone,
         data=root / block.data,
         env_file=root / block.env_file,
         folders=Folders(*(tuple(root / name for name in names) for names in _folders(block.folders))),
@@ -297,7 +266,9 @@ def _folders(folders: models.Folders) -> tuple[tuple[str, ...], ...]:
 
 
 def _resolved(last: Catalog | None) -> Resolved:
-    return Resolved(last.agents, last.clients, last.actions, last.scripts) if last else Resolved()
+    if last is None:
+        return Resolved()
+    return Resolved(last.agents, last.clients, last.actions, last.scripts, last.schedules)
 
 
 def _worth_keeping(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -316,4 +287,6 @@ def _without(secrets: Sequence[str], problem: Problem) -> Problem:
 def _revision(block: models.Host, resolved: Resolved) -> str:
     agents = {name: agent.revision for name, agent in resolved.agents.items()}
     clients = {name: client.revision for name, client in resolved.clients.items()}
-    return revision([block.model_dump(), agents, clients, resolved.actions, resolved.scripts, resolved.parked])
+    schedules = {name: schedule.revision for name, schedule in resolved.schedules.items()}
+    actions = {name: [action, action.digest] for name, action in resolved.actions.items()}
+    return revision([block, agents, clients, actions, resolved.scripts, schedules, resolved.parked])

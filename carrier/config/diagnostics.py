@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Literal
 
 CODES = {
@@ -34,11 +35,27 @@ CODES = {
     "CAR025": "an unknown agent",
     "CAR026": "an unknown template",
     "CAR027": "an unknown script",
-    "CAR028": "an unknown type of client",
+    "CAR028": "an unknown type",
     "CAR029": "a path that leaves the project's folder",
     "CAR030": "a template that cannot be read",
     "CAR031": "a variable that a template is not given",
     "CAR032": "code that an entry point names is not there",
+    "CAR033": "what could be read, and could not be brought to life",
+    "CAR034": "a document to extend that is not there",
+    "CAR035": "a document that would extend itself",
+    "CAR036": "a card that cannot be read",
+    "CAR037": "an unknown client",
+    "CAR038": "a file that is named and is not there",
+    "CAR039": "an unknown budget",
+    "CAR040": "an unknown media host",
+    "CAR041": "one token for two clients",
+    "CAR042": "two clients that claim the same",
+    "CAR043": "a command that this machine does not have",
+    "CAR044": "a pattern that matches nothing",
+    "CAR045": "a room that its client does not know by that name",
+    "CAR046": "an agent that names itself, or a circle of agents",
+    "CAR047": "a cron line that may not mean what it seems to",
+    "CAR050": "what is read and checked, and does not run yet",
 }
 """Every code there is: they never change their meaning."""
 
@@ -63,21 +80,56 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.code} {warning}{self.message}{hint}"
 
 
+MOST = 50
+"""Problems of one file that are told."""
+LONG = 500
+"""Characters of what one of them says."""
+
+
+def few(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """At most so many problems of each file, errors first, and none of them long; one more says how many are left."""
+    by_file: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_file.setdefault(problem.file, []).append(problem)
+    return tuple(_short(problem) for found in by_file.values() for problem in _first(found))
+
+
+def _first(found: list[Problem]) -> list[Problem]:
+    if len(found) <= MOST:
+        return found
+    first = sorted(found, key=lambda problem: problem.severity)[:MOST]
+    left = f"and {len(found) - MOST:,} problems more in this file"
+    return [*first, replace(first[-1], message=left, hint="", path="")]
+
+
+def _short(problem: Problem) -> Problem:
+    texts = problem.message, problem.hint, problem.path
+    message, hint, path = (text if len(text) <= LONG else f"{text[:LONG]}…" for text in texts)
+    return replace(problem, message=message, hint=hint, path=path)
+
+
 def rendering(problems: Iterable[Problem], read: Callable[[str], str]) -> str:
     """Every problem with the line it is about; `read` gives a file's text, or raises OSError."""
-    return "\n".join(f"{problem}{_excerpt(problem, read)}" for problem in problems)
+    lines = cache(lambda file: read(file).split("\n"))
+    return "\n".join(f"{problem}{_excerpt(problem, lines)}" for problem in problems)
 
 
-def _excerpt(problem: Problem, read: Callable[[str], str]) -> str:
+WIDTH = 200
+"""Characters of a line that are shown."""
+
+
+def _excerpt(problem: Problem, lines: Callable[[str], list[str]]) -> str:
     # Other files, `.env` above all, may be secret from their first letter to the last.
     if not problem.file.endswith((".yaml", ".yml", ".j2", ".py")):
         return ""
     try:
-        line = read(problem.file).split("\n")[problem.line - 1]
+        line = lines(problem.file)[problem.line - 1]
     except (OSError, ValueError, IndexError):
         return ""
-    shown = _without_secrets(line.rstrip())[:200]
+    shown = _without_secrets(line[:WIDTH].rstrip())
     number = f"{problem.line:>4} | "
+    if problem.column > WIDTH:
+        return f"\n{number}{shown}…"
     return f"\n{number}{shown}\n{'| '.rjust(len(number))}{' ' * (problem.column - 1)}^"
 
 

@@ -8,16 +8,18 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from carrier.config.diagnostics import suggestion
-from carrier.config.files import Project
+from carrier.config.files import Contents, Project, Withheld
 from carrier.config.revisions import digest
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Where an entry point leads, and a digest of what stands there."""
+    """Where an entry point leads, and what stands there."""
 
     path: Path
     digest: str
+    text: str = ""
+    """Of a file of the project; an installed module is imported by its name."""
 
 
 class NoCode(Exception):
@@ -28,24 +30,23 @@ class NoCode(Exception):
         super().__init__(message)
 
 
-def code(entrypoint: str, project: Project) -> Code:
-    """The code of `actions/dice.py:roll` or `package.module:function`; raises NoCode."""
+def code(entrypoint: str, project: Project, contents: Contents) -> Code:
+    """The code of `actions/dice.py:roll` or `package.module:function`; raises NoCode, or Withheld."""
     where, _, name = entrypoint.rpartition(":")
     if not where or not name.isidentifier():
         raise NoCode(f"{entrypoint!r} is no entry point", "write actions/dice.py:roll, or package.module:function")
-    path = _file(where, project) if where.endswith(".py") else _module(where)
-    content = _content(path)
+    own = where.endswith(".py")
+    path = _file(where, project) if own else _module(where)
+    content = _content(path, where, contents) if own else path.read_bytes()
     if path.suffix == ".py":
         _check(name, content, path)
-    return Code(path, digest(content))
+    return Code(path, digest(content), content.decode("utf-8", "replace") if own else "")
 
 
 def _file(where: str, project: Project) -> Path:
     path = project.root / where
     if not project.inside(path):
         raise NoCode(f"{where} leads out of the project's folder")
-    if not path.is_file():
-        raise NoCode(f"there is no file {where}", "a path starts at the project's folder")
     return path
 
 
@@ -68,11 +69,16 @@ def _spec(name: str, search: list[str]) -> ModuleSpec:
     return spec
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, where: str, contents: Contents) -> bytes:
     try:
-        return path.read_bytes()
+        return contents.get(path)
+    except Withheld:
+        raise
+    except FileNotFoundError:
+        # It is looked for until it comes.
+        raise NoCode(f"there is no file {where}", "a path starts at the project's folder", path) from None
     except OSError as error:
-        raise NoCode(f"{path.name} cannot be read: {error.strerror}") from error
+        raise NoCode(f"{path.name} cannot be read: {error.strerror}", path=path) from error
 
 
 def _check(name: str, content: bytes, path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from carrier.config.diagnostics import Problem
 from carrier.config.reading import BYTES
+from carrier.config.revisions import digest
 
+CARD_BYTES = 32 * 1024 * 1024
+"""Of a card; its picture may be large."""
 DOCUMENTS = (".yaml", ".yml")
 TEMPLATES = (".j2",)
 _BACKUP = re.compile(r"\..*|.*~|#.*#|.*\.sw[a-p]|4913|__pycache__|.*\.(?:tmp|part)")
@@ -25,6 +28,8 @@ class Project:
     def __init__(self, root: Path):
         self.root = root
         self.problems: list[Problem] = []
+        self.closed: set[Path] = set()
+        """Folders that cannot be read: what was in them is not known to be gone."""
         self._resolved = root.resolve()
 
     def listed(self, folder: str, endings: Sequence[str]) -> Iterator[Path]:
@@ -32,19 +37,23 @@ class Project:
         start = self.root / folder
         if not self._holds(start):
             return
-        for path in _files(start):
+        for path in self._files(start):
             if path.name.endswith(tuple(endings)):
-                if not path.is_symlink() or self._holds(path):
-                    yield path
+                yield path
             elif _NEAR_MISS.search(path.name):
                 self._near_miss(path, endings)
 
-    def content(self, path: Path) -> bytes:
-        """The file's bytes, one more than may be at most; raises OSError."""
-        if not path.is_file():
-            raise FileNotFoundError(f"{path.name} is no file")
-        with path.open("rb") as opened:
-            return opened.read(BYTES + 1)
+    def _files(self, folder: Path) -> Iterator[Path]:
+        for current, folders, names in os.walk(folder, onerror=self._note_closed):
+            folders[:] = sorted(name for name in folders if counts(name))
+            yield from (Path(current, name) for name in sorted(names) if counts(name))
+
+    def _note_closed(self, error: OSError) -> None:
+        folder = Path(error.filename)
+        if folder.exists():
+            self.closed.add(folder)
+            message = f"this folder cannot be read: {(error.strerror or '').lower()}"
+            self.problems.append(Problem(self.shown(folder), 1, 1, "CAR001", message))
 
     def shown(self, path: Path) -> str:
         """The path as problems name it."""
@@ -53,7 +62,10 @@ class Project:
 
     def inside(self, path: Path) -> bool:
         """Whether a path stays in the project, whatever links it follows."""
-        return path.resolve().is_relative_to(self._resolved)
+        try:
+            return path.resolve().is_relative_to(self._resolved)
+        except RuntimeError:  # a link to itself leads nowhere, and reading it says so
+            return True
 
     def _holds(self, path: Path) -> bool:
         if self.inside(path):
@@ -66,7 +78,43 @@ class Project:
         self.problems.append(Problem(self.shown(path), 1, 1, "CAR018", "this file is not read", hint, "warning"))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for current, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if counts(name))
-        yield from (Path(current, name) for name in sorted(names) if counts(name))
+class LeadsOut(OSError):
+    """A link that leads out of the project's folder."""
+
+
+class Withheld(OSError):
+    """A file whose content is broken, and never was anything else: it is as if it were not there, and no news."""
+
+
+class Contents:
+    """What the files of a project hold, each read once; some are taken as they last were.
+
+    `instead` has the older content of those, or None for a file without one.
+    """
+
+    def __init__(self, project: Project, read: dict[Path, bytes], instead: Mapping[Path, bytes | None]):
+        self._project = project
+        self._read = read
+        self._instead = instead
+        self.asked: set[Path] = set()
+        self.digests: dict[Path, str] = {}
+        """Of each file that has content."""
+
+    def get(self, path: Path, most: int = BYTES) -> bytes:
+        """The file's bytes, one more than may be at most; raises OSError."""
+        self.asked.add(path)
+        content = self._instead[path] if path in self._instead else self._on_disk(path, most)
+        if content is None:
+            raise Withheld(f"{path.name} is broken")
+        self.digests[path] = digest(content)
+        return content
+
+    def _on_disk(self, path: Path, most: int) -> bytes:
+        if path not in self._read:
+            if path.is_symlink() and not self._project.inside(path):
+                raise LeadsOut("this leads out of the project's folder")
+            if not path.is_file():
+                raise FileNotFoundError(f"{path.name} is no file")
+            with path.open("rb") as opened:
+                self._read[path] = opened.read(most + 1)
+        return self._read[path]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from carrier import templates
 from carrier.config.diagnostics import Problem, closest, suggestion
@@ -14,6 +15,7 @@ from carrier.types import TemplateFile
 class Source:
     """A template, or None where its file holds no text, and the file as problems name it."""
 
+    path: Path
     file: str
     template: TemplateFile | None
 
@@ -24,6 +26,9 @@ class Checked:
 
     sources: Mapping[str, TemplateFile]
     problems: Sequence[Problem]
+    whole: bool
+    """Each of them could be read."""
+    files: tuple[Path, ...]
 
 
 class Library:
@@ -39,23 +44,28 @@ class Library:
         return self._checked[name, given]
 
     def _check(self, name: str, given: frozenset[str]) -> Checked:
-        found: dict[str, TemplateFile] = {}
+        found: dict[str, TemplateFile | None] = {}
         problems = list(self._collect(name, found))
-        if not problems:
-            for variable, template, line in templates.Templates(found).undeclared(name):
-                if variable not in given:
-                    hint = closest(variable, sorted(given))
-                    message = f"nothing is called {variable!r} here; there are {', '.join(sorted(given))}"
-                    problems.append(self._problem(template, line, "CAR031", message, variable, hint))
-        return Checked(found, problems)
+        files = tuple(self.sources[each].path for each in found)
+        readable = {each: template for each, template in found.items() if template}
+        whole = not problems and readable.keys() == found.keys()
+        if whole:
+            problems = list(self._undeclared(name, readable, given))
+        return Checked(readable, problems, whole, files)
 
-    def _collect(self, name: str, found: dict[str, TemplateFile]) -> Iterator[Problem]:
+    def _undeclared(self, name: str, found: Mapping[str, TemplateFile], given: frozenset[str]) -> Iterator[Problem]:
+        for variable, template, line in templates.Templates(found).undeclared(name):
+            if variable not in given:
+                hint = closest(variable, sorted(given))
+                message = f"nothing is called {variable!r} here; there are {', '.join(sorted(given))}"
+                yield self._problem(template, line, "CAR031", message, variable, hint)
+
+    def _collect(self, name: str, found: dict[str, TemplateFile | None]) -> Iterator[Problem]:
         """Put the template and what it includes into `found`, and tell what is missing."""
         source = self.sources[name]
-        if source.template is None:
-            yield Problem(source.file, 1, 1, "CAR030", "this template cannot be read")
-            return
         found[name] = source.template
+        if source.template is None:
+            return
         try:
             included = sorted(templates.includes(source.template.source, name))
         except TemplateError as error:

@@ -11,22 +11,29 @@ from typing import Any, NoReturn
 
 import yaml
 
-from carrier.config.diagnostics import Problem
+from carrier.config.diagnostics import Problem, few
 
 Trail = tuple[str | int, ...]
 """Where a value stands in its document: keys, and positions in lists."""
 
 BYTES = 1024 * 1024
 DEPTH = 32
+DOCUMENTS = 1000
+"""In one file."""
 NODES = 50_000
 """Values of one file, those that aliases repeat counted again."""
 CHARACTERS = 2 * BYTES
 """And the characters in them."""
+LINE = 500
+"""Characters of a line that are looked at for what is wrong with it."""
 
 # Without libyaml the same events come slower, out of Python.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_LOST = re.compile(r"[ \t]+#[^\s#]")
+# The last line breaks are some for a reader and none for the next.
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u2028\u2029]")
+# Begins where the blanks begin, lest a line of nothing but blanks be looked at from each of them.
+_LOST = re.compile(r"(?<![ \t])[ \t]+#[^\s#]")
+_PREFIX = re.compile(r"^%TAG[ \t]", re.MULTILINE)
 _QUOTING = "quote what starts with *, @ or #, and ${…} or {{…}} within {…} or […]"
 
 
@@ -61,22 +68,23 @@ class Document:
 
     def problem(self, path: Trail, code: str, message: str, hint: str = "") -> Problem:
         """A problem with the value there, or with what is left of the path in this document."""
-        known = self._known(path)
+        known = self.known(path)
         return self._problem(known, self.values[known], code, message, hint)
 
     def problem_with_key(self, path: Trail, code: str, message: str, hint: str = "") -> Problem:
         """A problem with the key itself."""
-        key = (*self._known(path[:-1]), path[-1])
-        return self._problem(key, self.keys.get(key) or self.values[self._known(path)], code, message, hint)
+        key = (*self.known(path[:-1]), path[-1])
+        return self._problem(key, self.keys.get(key) or self.values[self.known(path)], code, message, hint)
 
     def key(self, path: Trail) -> str:
         """The last key on the way there that stands in the document."""
-        return next((part for part in reversed(self._known(path)) if isinstance(part, str)), "")
+        return next((part for part in reversed(self.known(path)) if isinstance(part, str)), "")
 
     def _problem(self, path: Trail, place: Place, code: str, message: str, hint: str) -> Problem:
         return Problem(place.file, place.line, place.column, code, message, hint, path=shown(path))
 
-    def _known(self, path: Trail) -> Trail:
+    def known(self, path: Trail) -> Trail:
+        """What is left of the path in this document."""
         # What a validator adds to a path, the branch of a union above all, has no place in the file.
         known: Trail = ()
         for part in path:
@@ -106,7 +114,7 @@ def read(content: bytes, file: str) -> Reading:
         documents = tuple(reader.documents(decoded(content, file)))
     except Unreadable as error:
         return Reading((), (error.problem,))
-    return Reading(documents, tuple(reader.problems))
+    return Reading(documents, few(reader.problems))
 
 
 def decoded(content: bytes, file: str) -> str:
@@ -119,9 +127,12 @@ def decoded(content: bytes, file: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise Unreadable(Problem(file, line, 1, "CAR002", "this is not UTF-8 text")) from error
     if found := _NO_TEXT.search(text):
-        message = f"U+{ord(found[0]):04X} is no character of a text"
-        raise Unreadable(Problem(file, *_position(text, found.start()), "CAR002", message))
+        raise Unreadable(Problem(file, *_position(text, found.start()), "CAR002", _no_text(found[0])))
     return text
+
+
+def _no_text(character: str) -> str:
+    return f"U+{ord(character):04X} is no character of a text"
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
@@ -168,7 +179,7 @@ class _Reader:
         self.file = file
         self.problems: list[Problem] = []
         self._events: Iterator[Any] = iter(())
-        self._lost: Mapping[int, list[int]] = {}
+        self._lost: Mapping[int, set[int]] = {}
         self._values: dict[Trail, Place] = {}
         self._keys: dict[Trail, Place] = {}
         self._anchors: dict[str, _Anchored | None] = {}
@@ -178,13 +189,17 @@ class _Reader:
 
     def documents(self, text: str) -> Iterator[Document]:
         """The documents; after a mistake in the YAML itself no more of them follow."""
+        if prefix := _PREFIX.search(text):
+            self._refuse_prefix(*_position(text, prefix.start()))
+            return
         self._lost = _lost_comments(text)
         self._events = iter(yaml.parse(text, Loader=_Loader))
-        empty = True
+        found = 0
         try:
             for event in self._events:
                 if isinstance(event, yaml.DocumentStartEvent) and (document := self._document()):
-                    empty = False
+                    found += 1
+                    self._refuse_more(found, event)
                     yield document
         except Unreadable as error:
             self.problems.append(error.problem)
@@ -192,7 +207,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             self._note_syntax(error, text)
             return
-        if empty and not self.problems:
+        if not found and not self.problems:
             self._note(1, 1, "CAR005", "the file is empty")
 
     def _document(self) -> Document | None:
@@ -223,6 +238,7 @@ class _Reader:
         return self._list(path) if isinstance(event, yaml.SequenceStartEvent) else self._map(path)
 
     def _scalar(self, event: Any) -> str | None:
+        self._refuse_no_text(event)
         if not event.implicit[0]:
             return str(event.value)
         self._notice_lost(event)
@@ -251,13 +267,15 @@ class _Reader:
             self._stop(place.line, place.column, "CAR004", "a key has to be a single word or text", _QUOTING)
         self._refuse_tag(event, place)
         self._count(1, len(event.value), place)
+        self._refuse_no_text(event)
         key = str(event.value)
         if key == "<<":
             hint = "repeat the keys, or give a whole value by its alias"
             self._stop(place.line, place.column, "CAR007", "merge keys (<<) are not followed", hint)
         if key in items:
             first = self._keys[(*path, key)]
-            self._note(place.line, place.column, "CAR006", f"{key!r} stands here twice", f"first in line {first.line}")
+            message = f"{_short(key)!r} stands here twice"
+            self._note(place.line, place.column, "CAR006", message, f"first in line {first.line}")
         self._keys[(*path, key)] = place
         return key
 
@@ -273,10 +291,11 @@ class _Reader:
 
     def _alias(self, name: str, path: Trail, place: Place) -> object:
         if name not in self._anchors:
-            self._stop(place.line, place.column, "CAR007", f"nothing is called &{name} before this alias", _QUOTING)
+            message = f"nothing is called &{_short(name)} before this alias"
+            self._stop(place.line, place.column, "CAR007", message, _QUOTING)
         anchored = self._anchors[name]
         if anchored is None:
-            self._stop(place.line, place.column, "CAR007", f"&{name} would hold itself")
+            self._stop(place.line, place.column, "CAR007", f"&{_short(name)} would hold itself")
         self._descend(len(path) + anchored.levels, place)
         self._count(anchored.nodes, anchored.characters, place)
         return anchored.value
@@ -295,8 +314,23 @@ class _Reader:
 
     def _refuse_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = _short(event.tag).replace("tag:yaml.org,2002:", "!!")
             self._stop(place.line, place.column, "CAR007", f"tags ({tag}) are not followed", "the key decides the type")
+
+    def _refuse_more(self, documents: int, event: Any) -> None:
+        if documents > DOCUMENTS:
+            place = self._place(event)
+            self._stop(place.line, place.column, "CAR008", f"more than {DOCUMENTS:,} documents in one file")
+
+    def _refuse_prefix(self, line: int, column: int) -> None:
+        # Ten thousand of these cost libyaml more time than a file of ten times the size.
+        self._note(line, column, "CAR007", "tags (%TAG) are not followed", "the key decides the type")
+
+    def _refuse_no_text(self, event: Any) -> None:
+        # Only an escape can bring one in; the text of the file has none.
+        if event.style == '"' and (found := _NO_TEXT.search(event.value)):
+            place = self._place(event)
+            self._stop(place.line, place.column, "CAR002", _no_text(found[0]))
 
     def _notice_lost(self, event: Any) -> None:
         end = event.end_mark
@@ -305,11 +339,13 @@ class _Reader:
             self._note(end.line + 1, end.column + 1, "CAR009", "what follows the # would be lost", hint)
 
     def _note_syntax(self, error: yaml.MarkedYAMLError, text: str) -> None:
-        mark = error.problem_mark or error.context_mark
+        said, mark, lines = str(error.problem or error.context), error.problem_mark, text.split("\n")
+        if mark is None or said in _BEGAN_BEFORE or (said in _OPEN and not "".join(lines[mark.line :]).strip()):
+            mark, said = error.context_mark or mark, _OPEN.get(said, said)
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        lines = text.split("\n")
-        written = lines[line] if line < len(lines) else ""
-        self._note(line + 1, column + 1, "CAR004", str(error.problem or error.context), _syntax_hint(written))
+        message, hint = _SAID.get(said, (said, ""))
+        written = lines[line][:LINE] if line < len(lines) else ""
+        self._note(line + 1, column + 1, "CAR004", message, _syntax_hint(written, hint))
 
     def _place(self, event: Any) -> Place:
         return Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -331,22 +367,59 @@ class _Anchored:
     levels: int
 
 
-def _lost_comments(text: str) -> dict[int, list[int]]:
+def _short(written: str) -> str:
+    return written if len(written) <= 60 else f"{written[:60]}…"
+
+
+def _lost_comments(text: str) -> dict[int, set[int]]:
     """Lines, and the columns in them, from which a ` #word` would be dropped, counted from 0."""
-    found: dict[int, list[int]] = {}
+    found: dict[int, set[int]] = {}
     if not _LOST.search(text):
         return found
     for number, line in enumerate(text.split("\n")):
-        if columns := [match.start() for match in _LOST.finditer(line)]:
+        if columns := {match.start() for match in _LOST.finditer(line)}:
             found[number] = columns
     return found
 
 
-def _syntax_hint(line: str) -> str:
+_OPEN = dict.fromkeys(("did not find expected ',' or ']'", "did not find expected ',' or '}'"), "open to the end")
+_BEGAN_BEFORE = frozenset(
+    {
+        "could not find expected ':'",
+        "did not find expected alphabetic or numeric character",
+        "found unexpected end of stream",
+        "found unexpected document indicator",
+    }
+)
+"""What is wrong where the word or quote begins, and not where libyaml noticed it."""
+_COMMA = ("a comma is missing here, or a bracket before this is not closed", "")
+_QUOTE = ("this quote is not closed", "close it where its text ends")
+_SAID = {
+    "block sequence entries are not allowed in this context": ("a list cannot begin here", "begin it in the next line"),
+    "could not find expected ':'": ("this is no key", "write a colon and a space behind a key"),
+    "did not find expected ',' or ']'": _COMMA,
+    "did not find expected ',' or '}'": _COMMA,
+    "did not find expected '-' indicator": ("this is no entry of the list before it", "indent all its entries alike"),
+    "did not find expected <document start>": ("the document has ended before this", "write --- between two documents"),
+    "did not find expected alphabetic or numeric character": ("no name follows the * or &", _QUOTING),
+    "did not find expected key": ("this belongs to no key", "indent keys alike, and quote a value as a whole"),
+    "did not find expected node content": ("a value is missing here", ""),
+    "found character that cannot start any token": ("no value can begin with this character", _QUOTING),
+    "found unexpected document indicator": _QUOTE,
+    "found unexpected end of stream": _QUOTE,
+    "found unknown escape character": ("\\ cannot stand before this", "write \\\\ for a \\, or quote with ' instead"),
+    "mapping values are not allowed in this context": (
+        "no key can stand here",
+        "indent keys alike, and quote a value that holds a colon",
+    ),
+    "open to the end": ("this bracket is not closed", "close it where its list or map ends"),
+}
+"""What libyaml says, in the words of who writes a file, and what helps."""
+
+
+def _syntax_hint(line: str, hint: str) -> str:
     if "\t" in line:
         return "indent with spaces, not with tabs"
-    if re.search(r"[{\[].*(\$\{|\{\{)|:\s*[*@`%]|-\s+[*@`%]|\{\{", line):
+    if not hint and re.search(r"[{\[].*(\$\{|\{\{)|:\s*[*@`%]|-\s+[*@`%]|\{\{", line):
         return _QUOTING
-    if re.search(r":\s+\S.*:\s", line):
-        return "quote a value that holds a colon and a space"
-    return ""
+    return hint

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 
 def revision(value: object) -> str:
@@ -22,6 +22,8 @@ def _plain(value: object) -> object:
         return sha256(value.get_secret_value().encode("utf-8", "surrogateescape")).hexdigest()
     if isinstance(value, Path):
         return ""
+    if isinstance(value, BaseModel):
+        return {**{name: getattr(value, name) for name in type(value).model_fields}, **(value.model_extra or {})}
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     return str(value)

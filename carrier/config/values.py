@@ -14,6 +14,12 @@ _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS|K
 _FILE_BYTES = 64 * 1024
 
 
+class Literal(str):
+    """A text in which nothing is filled in: it comes from a card."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """A value that cannot be filled in, and why."""
@@ -36,6 +42,8 @@ class Variables:
         self.environment = environment
         self._root = root
         self.files: set[Path] = set()
+        self.fingerprint = hash(frozenset(environment.items()))
+        """The same for the same environment, within one process."""
         self.secrets = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
 
     def fill(self, document: Document) -> Filled:
@@ -72,7 +80,7 @@ class _Filling:
 
     def value(self, value: object, path: Trail) -> object:
         if isinstance(value, str):
-            return self._text(value, path) if "${" in value else value
+            return value if isinstance(value, Literal) or "${" not in value else self._text(value, path)
         if isinstance(value, dict):
             return {key: self.value(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):

@@ -1,12 +1,15 @@
 """Says when files change: at once where the system tells of it, and by looking twice a second in any case."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
 from carrier.config.files import counts
+
+log = logging.getLogger(__name__)
 
 DEBOUNCE = 100
 """Milliseconds that changes are gathered for at most."""
@@ -15,8 +18,9 @@ STEP = 25
 LOOK = 500
 """Milliseconds after which the files are looked at though nothing was told."""
 
-State = frozenset[tuple[str, int, int, int]]
-"""Each file's path, time of change, size and inode."""
+Stamp = tuple[str, int, int, int, int]
+"""A file's path, the times its content and its rights changed, its size and inode: clocks may be set back."""
+State = frozenset[Stamp]
 Folders = frozenset[tuple[Path, int]]
 """The folders to watch, each with its inode: one that was made anew is another."""
 
@@ -54,11 +58,17 @@ async def _wakes(folders: Folders, stop: asyncio.Event) -> AsyncGenerator[None]:
         yield_on_timeout=True,
         recursive=False,
     )
-    # A folder that went away meanwhile: whoever asks looks again at which there are.
-    with suppress(FileNotFoundError):
+    try:
         async with aclosing(watched):
             async for _ in watched:
                 yield
+    except FileNotFoundError:
+        pass  # a folder went away meanwhile: whoever asks looks again at which there are
+    except (OSError, RuntimeError) as error:
+        log.warning("changed files are only noticed twice a second: %s", error)
+        while not stop.is_set():
+            await asyncio.sleep(LOOK / 1000)
+            yield
 
 
 class _Over:
@@ -76,19 +86,29 @@ class _Over:
 
 
 def _folders(paths: Iterable[Path]) -> Folders:
-    return frozenset((folder, folder.stat().st_ino) for path in paths for folder in _around(path) if folder.is_dir())
+    """Each folder with those below it; of anything else the nearest folder above it that exists."""
+    walked: set[Path] = set()
+    above: set[Path] = set()
+    for path in paths:
+        # Most paths are files of folders that are walked through anyway.
+        if path.parent in walked:
+            continue
+        if path.is_dir():
+            walked.update(Path(current) for current, _, _ in _walk(path))
+        else:
+            above.add(next(parent for parent in path.parents if parent.is_dir()))
+    return frozenset(each for folder in walked | above for each in _inode(folder))
 
 
-def _around(path: Path) -> Iterator[Path]:
-    """A folder with those below it; of anything else the nearest folder above it that exists."""
-    if path.is_dir():
-        yield from (Path(current) for current, _, _ in _walk(path))
-    else:
-        yield next(parent for parent in path.parents if parent.is_dir())
+def _inode(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Nothing of one that is gone again."""
+    with suppress(OSError):
+        yield folder, folder.stat().st_ino
 
 
 def _state(paths: Iterable[Path]) -> State:
-    return frozenset(stamp for path in paths for file in _files(path) for stamp in _stamp(file))
+    files = {file for path in paths for file in _files(path)}
+    return frozenset(stamp for file in files for stamp in _stamp(file))
 
 
 def _files(path: Path) -> Iterator[str]:
@@ -104,7 +124,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield current, folders, names
 
 
-def _stamp(file: str) -> Iterator[tuple[str, int, int, int]]:
+def _stamp(file: str) -> Iterator[Stamp]:
     with suppress(OSError):
         status = os.stat(file)
-        yield file, status.st_mtime_ns, status.st_size, status.st_ino
+        yield file, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

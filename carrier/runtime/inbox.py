@@ -60,7 +60,7 @@ class Inbox:
     ):
         """`living` finds the current version of an agent by its name."""
         self._ledger, self._memories, self._route = ledger, memories, route
-        self._living, self._message_chars = living, message_chars
+        self._living, self.message_chars = living, message_chars
         self.lanes = Lanes(at_once, here=lambda agent: living(agent) is not None)
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
@@ -108,7 +108,7 @@ class Inbox:
         return taken
 
     def _storable(self, message: Message) -> Message:
-        text = storable(message.text)[: self._message_chars]
+        text = storable(message.text)[: self.message_chars]
         return replace(message, text=text, sender_name=storable(message.sender_name))
 
     def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full"]:

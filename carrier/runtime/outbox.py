@@ -34,11 +34,14 @@ class Sender:
     _busy: set[str] = field(default_factory=set)
     _paused: dict[str, float] = field(default_factory=dict)
     """Rooms that have to wait, and until when by the monotonic clock."""
+    _finishing: bool = False
 
     async def run(self) -> None:
-        """Send until cancelled; an error that is none of the platform's ends it, and its client with it."""
+        """Send until it is told to `finish`, or cancelled; an error that is none of the platform's ends it, and its
+        client with it."""
+        self._finishing = False
         async with asyncio.TaskGroup() as rooms:
-            while True:
+            while not self._finishing:
                 self.wake.clear()
                 # Chosen before the reading: what is read of a room being served is old when it arrives.
                 served = self._busy | self._pausing()
@@ -49,6 +52,11 @@ class Sender:
                 if not self._busy and not self.wake.is_set():
                     self._idle.set()
                 await self._rest()
+
+    def finish(self) -> None:
+        """Begin with nothing more: `run` ends as soon as what is under way has arrived."""
+        self._finishing = True
+        self.wake.set()
 
     async def idle(self) -> None:
         """Wait until nothing is left that could be sent now."""
@@ -74,7 +82,7 @@ class Sender:
         """One after the other; what cannot go now holds back what follows it."""
         try:
             for row in unsent:
-                if not await self._deliver(row):
+                if self._finishing or not await self._deliver(row):
                     break
         finally:
             self._busy.discard(room)

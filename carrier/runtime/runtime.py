@@ -1,7 +1,7 @@
 """AgentRuntime: the loop, from a message to an answer, in one look."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +27,10 @@ class Parts:
     gates: Mapping[str, Gate]
     reflections: Mapping[str, Reflection]
     templates: Templates
+
+
+Fill = Callable[[Mapping[str, object]], Awaitable[str]]
+"""Renders a template with the values it is given."""
 
 
 class AgentRuntime:
@@ -67,17 +71,24 @@ class AgentRuntime:
             async with asyncio.timeout(self.agent.limits.turn):
                 yield
 
-    async def compose(self, turn: OpenTurn) -> Prompt:
+    async def compose(self, turn: OpenTurn, fill: Fill | None = None) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
         with turn.timings.of("compose"):
             turn.state = await compose_state(self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask))
-            return compose_context(self.parts.templates, self.agent, turn.message, turn.state, self._acting.tools)
+            values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": self._acting.tools}
+            return compose_context(await (fill or self._fill)(values), turn.message, turn.state)
 
-    async def render(self, message: Message) -> str:
-        """The exact prompt that a message would get; nothing is stored, and no model is asked."""
+    async def _fill(self, values: Mapping[str, object]) -> str:
+        return self.parts.templates.render(self.agent.templates["chat"], values)
+
+    async def render(self, message: Message, fill: Fill | None = None) -> str:
+        """The exact prompt that a message would get, by its own template or what `fill` makes of the same values.
+
+        Nothing is stored, and no model is asked.
+        """
         turn = self._turns.rehearse(self.agent, message)
         try:
-            return written(await self.compose(turn))
+            return written(await self.compose(turn, fill))
         finally:
             self._turns.windows.forget(self.agent, message)
 

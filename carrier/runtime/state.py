@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from jinja2 import ChainableUndefined
 
 from carrier.interfaces import Provider, Turn
-from carrier.templates import Templates
-from carrier.types import Agent, Line, Message, Prompt, Said, Tool
+from carrier.types import Line, Message, Prompt, Said
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +31,11 @@ async def _ask(name: str, provider: Provider, turn: Turn) -> object:
     return ChainableUndefined(name=name)
 
 
-def compose_context(
-    templates: Templates, agent: Agent, message: Message, state: Mapping[str, object], tools: Sequence[Tool]
-) -> Prompt:
+def compose_context(system: str, message: Message, state: Mapping[str, object]) -> Prompt:
     """The rendered template, and the conversation: the recent window if the context has it, then the message."""
-    values = {**state, "agent": agent, "message": message, "actions": tools}
-    system = templates.render(agent.templates["chat"], values).strip()
     recent = state.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
-    return Prompt(system, (*map(_said, lines), Said("user", spoken(message), message.sender_name)))
+    return Prompt(system.strip(), (*map(_said, lines), Said("user", spoken(message), message.sender_name)))
 
 
 def _said(line: Line) -> Said:

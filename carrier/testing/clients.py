@@ -76,6 +76,10 @@ class MadeSettings(BaseModel):
     greeting: str = ""
     breaks: bool = False
     """It cannot be made."""
+    fails: bool = False
+    """It cannot connect."""
+    hangs: bool = False
+    """It never has connected."""
 
 
 class MadeClient(FakeClient):
@@ -88,5 +92,42 @@ class MadeClient(FakeClient):
         super().__init__()
         if settings.breaks:
             raise RuntimeError("it breaks, as told")
-        self.greeting = settings.greeting
+        self.greeting, self.settings = settings.greeting, settings
+        self.connected = False
         self.living.append(self)
+
+    async def run(self, deliver: Deliver) -> None:
+        await self.connect()
+        try:
+            await super().run(deliver)
+        finally:
+            self.connected = False
+
+    async def connect(self) -> None:
+        if self.settings.fails:
+            raise ConnectionError("it fails, as told")
+        self.connected = True
+
+
+class ReadyClient(MadeClient):
+    """Says itself when it is connected."""
+
+    def __init__(self, name: str, settings: MadeSettings, given: Given):
+        super().__init__(name, settings, given)
+        self.ready = asyncio.Event()
+
+    async def connect(self) -> None:
+        await super().connect()
+        if not self.settings.hangs:
+            self.ready.set()
+
+
+class LonelyClient(ReadyClient):
+    """Only one of them may be connected."""
+
+    alone = True
+
+    async def connect(self) -> None:
+        others = [other for other in self.living if isinstance(other, LonelyClient) and other.connected]
+        assert not others, "there may be only one"
+        await super().connect()

@@ -73,6 +73,10 @@ class HostProcess:
         self._send(signal.SIGTERM)
         return await self.ended(seconds)
 
+    def hang_up(self) -> None:
+        """As an operator has it read its files again."""
+        self._send(signal.SIGHUP)
+
     async def kill(self) -> None:
         """At whatever line it is."""
         self._send(signal.SIGKILL)

@@ -1,14 +1,17 @@
 """Files that change while the host runs: what is saved counts from the next answer on, and only where it concerns."""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from carrier.api.calling import Caller, calling
+from carrier.api.serving import listening
+from carrier.api.tokens import ADDRESS
 from carrier.host import Host
-from carrier.testing.hosts import running_host, until
+from carrier.testing.hosts import host_process, running_host, until
 from carrier.testing.projects import Project
 
 SECONDS = 5.0
@@ -107,3 +110,20 @@ async def test_an_agent_whose_file_is_removed_is_not_found_and_those_that_are_th
     assert answer.status_code == 404
     assert answer.json()["agents"] == ["assistantbot"]
     assert bar.living() == {"assistantbot": before["assistantbot"]}
+
+
+async def test_a_host_that_is_told_to_reload_moves_to_where_its_file_says(shipped: Project) -> None:
+    shipped.edit("carrier.yaml", "port: 0", f"port: {free_port()}")
+    async with host_process(shipped) as host:
+        shipped.edit("carrier.yaml", "host: 127.0.0.1", "host: 0.0.0.0")
+        host.hang_up()
+        await until(lambda: "//0.0.0.0:" in (shipped.data / ADDRESS).read_text(), SECONDS)
+
+        async with host.call() as caller:
+            assert "Evening" in (await caller.post("/tifa/message", {"text": "Hello!"}))["text"]
+        assert await host.stop() == 0
+
+
+def free_port() -> int:
+    with closing(listening("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])

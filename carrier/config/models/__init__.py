@@ -1,12 +1,21 @@
-"""The words of the language: what an operator may write, and what it then means where nothing else is said."""
+"""The words of the language: what an operator may write, and what it then means where nothing else is said.
+
+What every project says is imported here; `model_for` imports the words of a type when a document first has it.
+"""
 
 from collections.abc import Mapping
 
-from carrier.config.models.action import Action
-from carrier.config.models.agent import Agent, AgentLimits, Entry, Memory, TemplateNames, Use, Words
+from carrier.config.models.action import Action, PythonAction
+from carrier.config.models.agent import Agent, AgentLimits, Memory, TemplateNames, Words
 from carrier.config.models.character import Character, Example, Style
 from carrier.config.models.client import Client
-from carrier.config.models.host import Embeddings, Folders, Host, Limits, Model, Server
+from carrier.config.models.evaluator import Evaluator
+from carrier.config.models.host import Embeddings, Folders, Host, Limits, Server
+from carrier.config.models.kinds import block_for, model_for, types_of
+from carrier.config.models.later import Entry, parts
+from carrier.config.models.model import Model
+from carrier.config.models.provider import Provider
+from carrier.config.models.schedule import Schedule
 from carrier.config.models.script import Call, Failure, Rule, Script, Step
 from carrier.config.models.values import Block, Described, is_inside, is_name, is_zone
 
@@ -23,6 +32,7 @@ __all__ = [
     "Document",
     "Embeddings",
     "Entry",
+    "Evaluator",
     "Example",
     "Failure",
     "Folders",
@@ -30,26 +40,35 @@ __all__ = [
     "Limits",
     "Memory",
     "Model",
+    "Provider",
+    "PythonAction",
     "Rule",
+    "Schedule",
     "Script",
     "Server",
     "Step",
     "Style",
     "TemplateNames",
-    "Use",
     "Words",
+    "block_for",
     "is_inside",
     "is_name",
     "is_zone",
+    "model_for",
+    "parts",
+    "types_of",
 ]
 
-Document = Agent | Character | Client | Action | Script
+Document = Agent | Character | Client | Action | Evaluator | Provider | Schedule | Script
 
-KINDS: Mapping[str, type[Agent] | type[Character] | type[Client] | type[Action] | type[Script]] = {
+KINDS: Mapping[str, type[Document]] = {
     "agent": Agent,
     "character": Character,
     "client": Client,
     "action": Action,
+    "evaluator": Evaluator,
+    "provider": Provider,
+    "schedule": Schedule,
     "script": Script,
 }
-"""The documents that the folders may hold, by what they say as their `kind`."""
+"""The documents that the folders may hold, by what they say as their `kind`; `model_for` knows their types too."""

@@ -4,16 +4,30 @@ from typing import Literal
 
 from pydantic import Field
 
-from carrier.config.models.values import Described, Duration
+from carrier.config.models.values import Block, Described, Period
+
+
+class Call(Block):
+    """How the action is meant to be called."""
+
+    user: str = Field(description="What somebody says")
+    call: dict[str, object] = Field(description="The arguments it is then called with")
 
 
 class Action(Described):
     """Something an agent can do."""
 
     kind: Literal["action"] = "action"
+    type: str = Field(description="python, http, mcp or openapi")
+    examples: tuple[Call, ...] = Field(default=(), description="Shown to the model")
+    timeout: Period = Field(default=30.0, description="For one call")
+    repeat: Literal["never", "keyed", "safe"] = Field(
+        default="never", description="Whether it may run again after a crash; keyed: with the same key"
+    )
+
+
+class PythonAction(Action):
+    """A function of yours; its parameters come from its type hints."""
+
     type: Literal["python"] = "python"
     entrypoint: str = Field(description="actions/dice.py:roll, or package.module:function")
-    timeout: Duration = 30.0
-    repeat: Literal["never", "keyed", "safe"] = Field(
-        default="never", description="Whether it may run again after a crash"
-    )

@@ -1,17 +1,39 @@
 """A door to a platform."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
-from carrier.config.models.values import Described, Name
+from carrier.config.models.later import Later
+from carrier.config.models.values import Described, Duration, Flag, Id, Name, Named
+
+if TYPE_CHECKING:
+    from carrier.config.models.doors import ClientLimits, Route
+else:
+    ClientLimits = Annotated[Any, Later("doors:ClientLimits")]
+    Route = Annotated[Any, Later("doors:Route")]
 
 
 class Client(Described):
-    """A door to a platform; its further keys belong to its type."""
+    """A door to a platform; the further keys of a type of your own, package.module:Name, belong to it."""
 
     model_config = ConfigDict(extra="allow")
 
     kind: Literal["client"] = "client"
-    type: str
-    agent: Name = Field(default="", description="Who answers")
+    type: str = Field(description="console, discord, instagram, webhook, or package.module:Name")
+    formerly: Name = Field(default="", description="What it was called before: it keeps what belongs to that name")
+    agent: Name = Field(default="", description="Who answers; without it, only what a route names")
+    rooms: Annotated[dict[Name, Id], Named] = Field(default={}, description="Names of yours for the platform's ids")
+    routes: tuple[Route, ...] = Field(default=(), description="Who answers elsewhere; the most specific one counts")
+    limits: ClientLimits | None = Field(default=None, description="What it hands on at most")
+    gather: Duration = Field(default=0.0, description="What one person says within it is answered once")
+    max_age: Duration = Field(default=86400.0, description="Older messages that come in late are heard, not answered")
+    dry_run: Flag = Field(default=False, description="true: everything but sending")
+
+    @field_validator("routes")
+    @classmethod
+    def _each_once(cls, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        for number, route in enumerate(routes):
+            if any(route.place == other.place for other in routes[:number]):
+                raise ValueError(f"two routes are for the {' '.join(route.place)}")
+        return routes

@@ -1,53 +1,62 @@
 """What a scripted model says and does."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from carrier.config.models.choices import one_of, only_one
 from carrier.config.models.values import Block, Described, Duration, Lines, Pattern, Patterns
 
 Call = dict[str, dict[str, object] | None]
 Failure = Literal["rate_limit", "timeout", "unavailable", "bad_request"]
 
+_DOES = ("say", "call", "fail")
 
-def _only_one(block: "Step | Rule", keys: tuple[str, ...]) -> None:
-    written = [key for key in keys if key in block.model_fields_set]
-    if len(written) != 1:
-        raise ValueError(f"exactly one of {', '.join(keys)} belongs here, not {' and '.join(written) or 'none'}")
-    if block.call is not None and len(block.call) != 1:
+
+def _one_action(call: Call) -> Call:
+    if len(call) != 1:
         raise ValueError("`call` is one action with its arguments, as in `call: { roll_dice: { sides: 6 } }`")
+    return call
+
+
+_ONE_CALL: dict[str, Any] = {"allOf": [{"properties": {"call": {"minProperties": 1, "maxProperties": 1}}}]}
+OneCall = Annotated[Call, AfterValidator(_one_action)]
 
 
 class Step(Block):
     """What the model does at one of the times it is asked within a turn."""
 
-    say: str | None = None
-    call: Call | None = None
-    fail: Failure | None = None
-    delay: Duration = 0.0
+    model_config = ConfigDict(json_schema_extra={**one_of(*_DOES), **_ONE_CALL})
+
+    say: str | None = Field(default=None, description="Jinja")
+    call: OneCall | None = Field(default=None, description="An action with its arguments")
+    fail: Failure | None = Field(default=None, description="How the model fails")
+    delay: Duration = Field(default=0.0, description="How long it takes")
 
     @model_validator(mode="after")
     def _one(self) -> "Step":
-        _only_one(self, ("say", "call", "fail"))
+        only_one(self, _DOES)
         return self
 
 
 class Rule(Block):
     """When it applies, and what then happens."""
 
+    model_config = ConfigDict(json_schema_extra={**one_of("say", "call", "sequence", "fail"), **_ONE_CALL})
+
     purpose: str = Field(default="chat", alias="for", description="What is asked: chat, or an evaluator's name")
     when: Patterns = Field(default=(), description="Regular expressions, one of which is found in the last message")
     given: Pattern = Field(default="", description="A regular expression that is found in what the model was told")
     after: str = Field(default="", description="The action whose result came last")
     say: Lines = Field(default=(), description="Jinja; a list is used one after the other")
-    call: Call | None = Field(default=None, description="An action with its arguments")
+    call: OneCall | None = Field(default=None, description="An action with its arguments")
     sequence: tuple[Step, ...] = Field(default=(), description="A step for each time the model is asked within a turn")
-    fail: Failure | None = None
-    delay: Duration = 0.0
+    fail: Failure | None = Field(default=None, description="How the model fails")
+    delay: Duration = Field(default=0.0, description="How long it takes")
 
     @model_validator(mode="after")
     def _one(self) -> "Rule":
-        _only_one(self, ("say", "call", "sequence", "fail"))
+        only_one(self, ("say", "call", "sequence", "fail"))
         return self
 
 
@@ -61,4 +70,6 @@ class Script(Described):
     """What a scripted model says and does: the first rule that applies."""
 
     kind: Literal["script"] = "script"
-    rules: Annotated[tuple[Rule, ...], AfterValidator(_some)]
+    rules: Annotated[tuple[Rule, ...], AfterValidator(_some)] = Field(
+        description="Tried from the top", json_schema_extra={"minItems": 1}
+    )

@@ -1,0 +1,118 @@
+"""The commands about the host that runs, and what it did."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from carrier.cli.project import AgentName, AsJson, Project, agent_names
+from carrier.cli.running import run, with_caller
+
+User = Annotated[str, typer.Option(help="Who is speaking: an id of your choice.")]
+RoomName = Annotated[str, typer.Option(help="The room; by default the one this user has alone with the host.")]
+Text = Annotated[str, typer.Argument(help="What somebody says to the agent.")]
+
+
+def chat(context: typer.Context, agent: AgentName, user: User = "user", room: RoomName = "") -> None:
+    """Talk to an agent. If no host runs here, one is started for the conversation."""
+    from carrier.cli.chat import converse
+
+    run(with_caller(context.obj, lambda caller: converse(caller, agent, user, room)))
+
+
+def render(
+    context: typer.Context, agent: AgentName, text: Text = "hello", user: User = "user", room: RoomName = ""
+) -> None:
+    """Print the exact prompt that an agent's model would get for a text. No model is called."""
+    body = {"text": text, "userId": user, **({"roomId": room} if room else {})}
+
+    async def show(caller: Any) -> None:
+        print((await caller.post(f"/{agent}/render", body))["prompt"])
+
+    run(with_caller(context.obj, show))
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """How the running host stands: agents and their models, clients, memory, the last reload, and what is wrong."""
+    from carrier.cli.printing import put, status_parts
+
+    now = context.obj.ask(lambda caller: caller.get("/status"))
+    if as_json:
+        print(json.dumps(now, indent=2))
+    else:
+        put(*status_parts(now))
+
+
+def stats(
+    context: typer.Context,
+    agent: Annotated[str, typer.Option(help="Only this agent.", autocompletion=agent_names)] = "",
+    days: Annotated[int, typer.Option(help="How many days back.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Messages, latency, tokens and actions by agent and day, from the event log; the host may run meanwhile."""
+    from dataclasses import asdict
+
+    from carrier.assemble import read_stats
+    from carrier.cli.printing import put, stats_parts
+
+    counted = asdict(read_stats(context.obj.load().host.data, agent or None, days))
+    if as_json:
+        print(json.dumps(counted, indent=2))
+    else:
+        put(*stats_parts(counted))
+
+
+def reload(context: typer.Context, as_json: AsJson = False) -> None:
+    """Have the running host read its files now. Exit code 1: not everything they say could be applied."""
+    from carrier.cli.printing import put
+
+    done = context.obj.ask(lambda caller: caller.post("/config/reload", {}))
+    if as_json:
+        print(json.dumps(done, indent=2))
+    else:
+        outcome = "applied" if done["applied"] else done["reason"]
+        put("\n".join([*map(problem_text, done["problems"]), f"revision {done['revision']}: {outcome}"]))
+    if not done["applied"]:
+        raise typer.Exit(1)
+
+
+def plan(context: typer.Context, as_json: AsJson = False) -> None:
+    """What the files would change in the running host, field by field. Exit code 1: something in them is wrong."""
+    from carrier.cli.planning import plan_text
+    from carrier.cli.printing import put
+
+    planned = _planned(context.obj)
+    if as_json:
+        print(json.dumps(planned, indent=2))
+    else:
+        problems = [problem_text(problem) for problem in planned["problems"]]
+        put("\n".join([*problems, plan_text(planned)]))
+    if any(problem["severity"] == "error" for problem in planned["problems"]):
+        raise typer.Exit(1)
+
+
+def _planned(project: Project) -> dict[str, Any]:
+    from carrier.api.calling import NobodyThere
+
+    try:
+        return project.ask(lambda caller: caller.get("/config/plan"))
+    except NobodyThere:
+        print("no host runs here: this is what a start would do", file=sys.stderr)
+        return _planned_from_nothing(project)
+
+
+def _planned_from_nothing(project: Project) -> dict[str, Any]:
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from carrier.config.planning import plan
+
+    return asdict(plan(None, project.load(), datetime.now(UTC)))
+
+
+def problem_text(problem: str | dict[str, Any]) -> str:
+    """A problem as the host tells it, in a line."""
+    from carrier.config.diagnostics import Problem
+
+    return problem if isinstance(problem, str) else str(Problem(**problem))

@@ -1,0 +1,237 @@
+"""Agents resolved: each with its character, models, templates, actions and parts, and a hash of it all."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from carrier import registry
+from carrier.config import models
+from carrier.config.characters import character, files_of
+from carrier.config.definitions import Definition
+from carrier.config.diagnostics import suggestion
+from carrier.config.files import Withheld
+from carrier.config.names import Names
+from carrier.config.reading import Trail, Unreadable, decoded, natural
+from carrier.config.revisions import revision
+from carrier.config.validating import secrets_in
+from carrier.types import (
+    ActionDefinition,
+    Agent,
+    AgentLimits,
+    Character,
+    MemorySettings,
+    ModelProfile,
+    Script,
+    TemplateFile,
+    Words,
+)
+
+GIVEN = {"chat": ("agent", "message", "actions"), "facts": ("agent", "lines")}
+"""What each template is given; `chat` has what the agent's providers say beside it."""
+
+
+class Agents:
+    """Resolves agents out of names, and of the scripts and actions that they may use."""
+
+    def __init__(self, names: Names, scripts: Mapping[str, Script], actions: Mapping[str, ActionDefinition]):
+        self.names = names
+        self._scripts = scripts
+        self._actions = actions
+
+    def resolve(self, definition: Definition, block: models.Agent) -> Agent | None:
+        return self._as_before(definition) or self._new_agent(definition, block)
+
+    def _as_before(self, definition: Definition) -> Agent | None:
+        """The agent as the last reading found it, if nothing that it rests on has changed."""
+        key, before = definition.key, self.names.around.before
+        if before is None or key not in before.clean or before.definitions.get(key) is not definition:
+            return None
+        files = before.rests[key]
+        if self.names.meaning != before.names or any(self._digest(file) != before.digests.get(file) for file in files):
+            return None
+        agent = self.names.around.last.agents.get(definition.name)
+        if agent:
+            self.names.rests[key] = files
+            self.names.secrets.update(secrets_in([use.settings for use in (*agent.context, *agent.evaluators)]))
+        return agent
+
+    def _digest(self, file: Path) -> str | None:
+        return self.names.around.contents.digests.get(file)
+
+    def _new_agent(self, definition: Definition, block: models.Agent) -> Agent | None:
+        self.names.rest(definition)
+        who = self._character(definition, block)
+        model = self._model(definition, block)
+        small = self._profile(definition, "small", ("model",))
+        context = self.names.uses(block.context, registry.PROVIDERS, "provider", definition, "context")
+        evaluators = self.names.uses(block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators")
+        chosen = self._chosen(definition, block) if context is not None else None
+        actions = [
+            action
+            for at, entry in enumerate(block.actions)
+            for action in self._named_actions(entry.name, definition, at)
+        ]
+        if who is None or model is None or small is None or context is None or evaluators is None or chosen is None:
+            return None
+        agent = Agent(
+            name=definition.name,
+            character=who,
+            model=model,
+            small=small,
+            templates={purpose: name for purpose, (name, _) in chosen.items()},
+            sources={name: source for _, sources in chosen.values() for name, source in sources.items()},
+            description=block.description,
+            respond=block.respond,  # type: ignore[arg-type]  # `decide` is told to be not yet there
+            context=context,
+            actions=tuple({action.name: action for action in actions}.values()),
+            evaluators=evaluators,
+            memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
+            limits=AgentLimits(block.limits.steps, block.limits.turn),
+            words=Words(block.words.failed or "", block.words.held or ""),
+            timezone=self.names.around.timezone,
+        )
+        last = self.names.around.last.agents.get(definition.name)
+        return last if agent == last else replace(agent, revision=revision(agent))
+
+    def _character(self, definition: Definition, block: models.Agent) -> Character | None:
+        name = str(block.character or definition.name)
+        if self.names.knows_own("character", definition.name, "character"):
+            return self._resolved_character(f"{definition.name}.character", definition.name, definition, block)
+        if name in self.names.of_kind["character"]:
+            return self._resolved_character(name, name, definition, block)
+        if block.character:
+            self.names.unknown("character", name, self.names.of_kind["character"], definition, ("character",))
+        elif not definition.draft and ("character", name) not in self.names.around.broken:
+            hint = f"write `character: {{…}}`, or a document of kind character that is called {name!r}"
+            self.names.tell(definition, definition.problem((), "CAR020", f"the agent {name!r} has no character", hint))
+        return None
+
+    def _resolved_character(self, key: str, name: str, definition: Definition, block: models.Agent) -> Character | None:
+        if key not in self.names.characters:
+            return None
+        of, written = self.names.characters[key]
+        self.names.rest_on_files(definition, (of.file, *of.under))
+        texts = self._texts(of, written, definition)
+        return None if texts is None else character(written, name, block.display_name, None, texts)
+
+    def _texts(self, of: Definition, block: models.Character, agent: Definition) -> dict[str, str] | None:
+        """The texts that stand in files of their own; None if one of them is not there."""
+        texts: dict[str, str] = {}
+        found = list(files_of(block))
+        for path, name in found:
+            file = self.names.around.project.root / name
+            self.names.files.add(file)
+            try:
+                texts[name] = self._text(file, name)
+                self.names.rest_on_files(agent, (file,))
+            except Withheld:
+                pass
+            except Unreadable as error:
+                self.names.tell(of, error.problem)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self.names.tell(of, of.problem((*path, "file"), "CAR038", f"{name} cannot be read: {reason.lower()}"))
+        return texts if len(texts) == len({name for _, name in found}) else None
+
+    def _text(self, file: Path, name: str) -> str:
+        if not self.names.around.project.inside(file):
+            raise OSError("it leads out of the project's folder")
+        return decoded(self.names.around.contents.get(file), name)
+
+    def _model(self, definition: Definition, block: models.Agent) -> ModelProfile | None:
+        if isinstance(block.model, models.Model):
+            return self._opened(definition, f"{definition.name}.model", block.model, definition, ("model",))
+        return self._profile(definition, block.model, ("model",))
+
+    def _profile(self, definition: Definition, name: str, path: Trail) -> ModelProfile | None:
+        host = self.names.around.host
+        if name not in self.names.models:
+            # Without a host that can be read nobody knows which models there are.
+            if host:
+                self.names.unknown("model", name, self.names.models, definition, path)
+            return None
+        if host is None:
+            return self._opened(definition, name, self.names.models[name], definition, path)
+        at = ("models", name if ("models", name) in host.document.values else "large")
+        return self._opened(definition, name, self.names.models[name], host, at)
+
+    def _opened(
+        self, agent: Definition, name: str, model: models.Model, writer: Definition, path: Trail
+    ) -> ModelProfile | None:
+        """The profile with the scripts it needs; a missing one is told of where the model is written."""
+        provider, _, script = model.use.partition("/")
+        scripts = self._scripts
+        if provider == "scripted" and script != "default" and script not in scripts:
+            if self.names.around.host:
+                self.names.unknown("script", script, self.names.of_kind["script"], writer, path)
+            return None
+        names = (agent.name, "default") if model.use == "auto" else (script,) if provider == "scripted" else ()
+        for each in names:
+            self.names.rest_on_files(agent, self.names.rests.get(("script", each), ()))
+        return ModelProfile(
+            name=name,
+            use=model.use,
+            timeout=model.timeout,
+            base_url=model.base_url,
+            api_key=model.api_key or None,
+            params={key: natural(value) for key, value in model.params.items()},
+            scripts={each: scripts[each] for each in names if each in scripts},
+        )
+
+    def _named_actions(self, name: str, definition: Definition, at: int) -> list[ActionDefinition]:
+        """What an entry comes down to: an action, or all that a pattern is true of."""
+        if not models.is_name(name) and any(sign in name for sign in "*?["):
+            return self._matching(name, definition, at)
+        for known in (f"{definition.name}.{name}", name):
+            if known in self._actions:
+                self.names.rest_on_files(definition, self.names.rests.get(("action", known), ()))
+                return [replace(self._actions[known], name=name)]
+        if name in registry.ACTIONS:
+            return [ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name])]
+        if not self.names.knows_own("action", definition.name, name):
+            whole = self._whole(name)
+            self.names.unknown("action", whole, self.names.actions, definition, ("actions", at))
+        return []
+
+    def _whole(self, name: str) -> str:
+        """`github/create_issue` is a tool of `github`, and it is not known before it runs which it has."""
+        first = name.partition("/")[0]
+        there = first in self.names.of_kind["action"] or ("action", first) in self.names.around.broken
+        return first if there else name
+
+    def _matching(self, pattern: str, definition: Definition, at: int) -> list[ActionDefinition]:
+        found = [name for name in sorted(self.names.actions) if fnmatchcase(name, pattern) and "." not in name]
+        if not found and self._whole(pattern) == pattern:
+            hint = suggestion(pattern, sorted(self.names.actions))
+            message = f"no action matches {pattern!r}"
+            self.names.tell(definition, definition.warning(("actions", at), "CAR044", message, hint))
+        return [action for name in found for action in self._named_actions(name, definition, at)]
+
+    def _chosen(
+        self, definition: Definition, block: models.Agent
+    ) -> dict[str, tuple[str, Mapping[str, TemplateFile]]] | None:
+        """Each purpose's template with all it includes; None if one of them is not whole."""
+        library = self.names.around.library
+        providers = [entry.name for entry in block.context]
+        chosen: dict[str, tuple[str, Mapping[str, TemplateFile]]] = {}
+        whole = True
+        for purpose in () if definition.draft else _purposes(block):
+            name = getattr(block.templates, purpose)
+            if name not in library.sources:
+                self.names.unknown("template", name, library.sources, definition, ("templates", purpose))
+                whole = False
+                continue
+            given = (*GIVEN[purpose], *providers) if purpose == "chat" else GIVEN[purpose]
+            checked = library.checked(name, frozenset(given))
+            self.names.tell(definition, *checked.problems)
+            self.names.rest_on_files(definition, checked.files)
+            whole = whole and checked.whole
+            chosen[purpose] = (name, checked.sources)
+        return chosen if whole else None
+
+
+def _purposes(block: models.Agent) -> Iterator[str]:
+    yield "chat"
+    if any(entry.name == "facts" for entry in block.evaluators) or "facts" in block.templates.model_fields_set:
+        yield "facts"

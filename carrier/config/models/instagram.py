@@ -1,0 +1,51 @@
+"""A door to Instagram."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, SecretStr, Tag
+
+from carrier.config.models.client import Client
+from carrier.config.models.later import InPlace
+from carrier.config.models.values import Id, Name, how_written, looks, whole
+
+if TYPE_CHECKING:
+    from carrier.config.models.media_hosts import MediaHost
+else:
+    MediaHost = Annotated[Any, InPlace("media_host")]
+
+
+_VERSION = r"v[0-9]{2}\.[0-9]"
+
+
+def _version(value: str) -> str:
+    if not re.fullmatch(_VERSION, value):
+        raise ValueError("a version is written as in v25.0")
+    return value
+
+
+GraphVersion = Annotated[str, AfterValidator(_version), looks(whole(_VERSION))]
+
+
+class Instagram(Client):
+    """An account on Instagram."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["instagram"]
+    login: Literal["facebook", "instagram"] = Field(default="facebook", description="What its access token is from")
+    account_id: Id = Field(description="${INSTAGRAM_ACCOUNT_ID}")
+    access_token: SecretStr = Field(description="In the environment: ${INSTAGRAM_ACCESS_TOKEN}")
+    app_secret: SecretStr | None = Field(default=None, description="Of your app: proves who sends what is listened to")
+    verify_token: SecretStr | None = Field(default=None, description="What Instagram shows when it asks for the hook")
+    graph_version: GraphVersion = "v25.0"
+    media_host: (
+        Annotated[
+            Annotated[Name, Tag("a name")] | Annotated[MediaHost, Tag("in place")],
+            Discriminator(how_written),
+        ]
+        | None
+    ) = Field(default=None, description="Where it fetches pictures and videos: a name of the host's `media_hosts`")
+    listen: tuple[Literal["comments", "messages", "mentions"], ...] = Field(
+        default=(), description="What is handed to the agent"
+    )

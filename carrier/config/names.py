@@ -1,0 +1,232 @@
+"""What the names of one reading mean, and what is told of those that mean nothing."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from carrier import registry
+from carrier.config import models
+from carrier.config.definitions import Definition, Key
+from carrier.config.diagnostics import Problem, suggestion
+from carrier.config.entrypoints import Code, NoCode, code
+from carrier.config.files import Contents, Project, Withheld
+from carrier.config.library import Library
+from carrier.config.reading import Trail, natural
+from carrier.config.validating import secrets_in, validated
+from carrier.types import ActionDefinition, Agent, ClientDefinition, PartUse, Schedule, Script
+
+B = TypeVar("B", bound=models.Described)
+
+UNKNOWN = {
+    "character": "CAR020",
+    "action": "CAR021",
+    "model": "CAR022",
+    "evaluator": "CAR023",
+    "provider": "CAR024",
+    "agent": "CAR025",
+    "template": "CAR026",
+    "script": "CAR027",
+    "type of client": "CAR028",
+    "client": "CAR037",
+    "budget": "CAR039",
+    "media host": "CAR040",
+}
+"""The code of what is named and is not there."""
+
+
+class Told(NamedTuple):
+    """A problem, and the file that is to blame for it where the problem's own is not."""
+
+    owner: Path
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Everything that could be resolved, by name."""
+
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    clients: Mapping[str, ClientDefinition] = field(default_factory=dict)
+    actions: Mapping[str, ActionDefinition] = field(default_factory=dict)
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    parked: Mapping[str, str] = field(default_factory=dict)
+    """Clients and actions that wait for a variable, and for which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What definitions are resolved in."""
+
+    project: Project
+    contents: Contents
+    environment: Mapping[str, str]
+    host: Definition | None
+    """None: carrier.yaml is broken, and was so from the beginning."""
+    timezone: str
+    library: Library
+    broken: Set[Key]
+    """What stands in files that have problems: it may be named without being there."""
+    last: Resolved
+    before: "Before | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How the last reading went: what rests on nothing that changed since needs no second look."""
+
+    definitions: Mapping[Key, Definition]
+    rests: Mapping[Key, tuple[Path, ...]]
+    digests: Mapping[Path, str]
+    clean: Set[Key]
+    """What had no problem."""
+    names: object
+    """What names meant, as `Names.meaning` gives it."""
+
+
+class Names:
+    """Everything that can be named, and what comes of naming it: problems, and the files that objects rest on."""
+
+    def __init__(self, around: Surroundings, definitions: Sequence[Definition], failed: Collection[Key] = ()):
+        """`failed` is what could not be defined."""
+        self.around = around
+        self.problems: list[Told] = []
+        self.secrets: set[str] = set()
+        self.files: set[Path] = set()
+        self.rests: dict[Key, tuple[Path, ...]] = {}
+        """Every file that an object rests on."""
+        self.models = _models(around.host)
+        self.enabled = [each for each in definitions if each.block.enabled]
+        self.usable = [each for each in self.enabled if not each.draft]
+        self.failed = {*failed, *(each.key for each in self.enabled if each.draft)}
+        self.characters = self.of(models.Character)
+        self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
+        self.actions = frozenset({*self.of_kind["action"], *registry.ACTIONS})
+        self._disabled = {each.key for each in definitions if not each.block.enabled}
+
+    def of(self, model: type[B]) -> dict[str, tuple[Definition, B]]:
+        """What can be used of a kind, by name."""
+        return {each.name: (each, each.block) for each in self.usable if isinstance(each.block, model)}
+
+    def _all_of(self, kind: str) -> frozenset[str]:
+        return frozenset(name for each, name in (*(it.key for it in self.usable), *self.failed) if each == kind)
+
+    def knows_own(self, kind: str, owner: str, name: str) -> bool:
+        """Whether a part in place of this owner is called so, whole or broken."""
+        own = f"{owner}.{name}"
+        return own in self.of_kind.get(kind, ()) or (kind, own) in self.around.broken
+
+    @cached_property
+    def meaning(self) -> object:
+        """What a name that somebody writes may come down to, files aside."""
+        around = self.around
+        kinds = ("action", "evaluator", "provider", "script")
+        templates = frozenset((name, source.path) for name, source in around.library.sources.items())
+        return id(around.host), around.timezone, templates, *(self.of_kind[kind] for kind in kinds)
+
+    def tell(self, definition: Definition, *problems: Problem) -> None:
+        self.problems += (Told(definition.file, problem) for problem in problems)
+
+    def rest(self, definition: Definition, *more: Path) -> None:
+        self.rests[definition.key] = tuple(dict.fromkeys([definition.file, *definition.under, *more]))
+
+    def rest_on_files(self, definition: Definition, files: Iterable[Path]) -> None:
+        self.rests[definition.key] = tuple(dict.fromkeys([*self.rests[definition.key], *files]))
+
+    def unknown(self, noun: str, name: str, known: Collection[str], definition: Definition, path: Trail) -> None:
+        """Say that nothing is called so; what is known has, at most, a problem of its own."""
+        if (noun, name) in self.around.broken or name in known:
+            return
+        if (noun, name) in self._disabled:
+            message, hint = f"the {noun} {name!r} is not enabled", ""
+        else:
+            message, hint = f"unknown {noun} {name!r}", suggestion(name, sorted(known))
+        self.tell(definition, definition.problem(path, UNKNOWN[noun], message, hint))
+
+    def code(self, definition: Definition, entrypoint: str) -> Code | None:
+        try:
+            found = code(entrypoint, self.around.project, self.around.contents)
+        except NoCode as error:
+            self.tell(definition, self._about_code(error, definition))
+            return None
+        except Withheld:
+            return None
+        self.files.add(found.path)
+        return found
+
+    def _about_code(self, error: NoCode, definition: Definition) -> Problem:
+        if error.path:
+            self.files.add(error.path)
+        if error.path and error.line:
+            return Problem(self.around.project.shown(error.path), error.line, 1, "CAR032", error.message, error.hint)
+        return definition.problem(("entrypoint",), "CAR032", error.message, error.hint)
+
+    def uses(
+        self, entries: Iterable[models.Entry], kind: Mapping[str, str], noun: str, definition: Definition, key: str
+    ) -> tuple[PartUse, ...] | None:
+        """What the entries name; None if one of them is not there."""
+        uses: list[PartUse] = []
+        whole = True
+        for number, entry in enumerate(entries):
+            part = self.part(kind, noun, entry.name, definition, (key, number))
+            if part is None:
+                whole = False
+            else:
+                settings = self.settings(part, entry.settings, definition, (key, number, entry.name))
+                uses.append(PartUse(entry.name, settings))
+        return tuple(uses) if whole else None
+
+    def part(self, kind: Mapping[str, str], noun: str, name: str, definition: Definition, path: Trail) -> object | None:
+        if name not in kind and ":" not in name:
+            if not self.knows_own(noun, definition.name, name):
+                self.unknown(noun, name, {*kind, *self.of_kind.get(noun, ())}, definition, path)
+            return None
+        try:
+            return registry.find(kind, name)
+        # The module of a stranger may raise whatever it likes while it is imported.
+        except Exception as error:
+            self.tell(definition, definition.problem(path, UNKNOWN[noun], f"{noun} {name!r}: {error}"))
+            return None
+
+    def settings(
+        self, part: object, written: Mapping[str, object], definition: Definition, at: Trail, also: Sequence[str] = ()
+    ) -> dict[str, object]:
+        """The settings as the part's own model takes them, typed, and without what nobody wrote."""
+        try:
+            block, problems = validated(
+                _settings_of(part), _kept(written), definition.document, definition.missing, at, also
+            )
+        # The settings of a stranger's part may be wrong in themselves.
+        except Exception as error:
+            message = f"its settings cannot be read: {type(error).__name__}: {error}"
+            self.tell(definition, definition.problem(at or ("type",), "CAR028", message))
+            return {}
+        self.tell(definition, *problems)
+        if block is None:
+            return {}
+        self.secrets.update(secrets_in(block))
+        dumped = block.model_dump(exclude_unset=True, by_alias=True)
+        return {key: natural(value) for key, value in dumped.items()}
+
+
+def _models(host: Definition | None) -> dict[str, models.Model]:
+    written = host.block.models if host and isinstance(host.block, models.Host) else {}
+    large = written.get("large", models.Model())
+    return {"large": large, "small": large, **written}
+
+
+class _NoSettings(models.Block):
+    """What a part takes that says nothing of settings."""
+
+
+def _settings_of(part: object) -> type[BaseModel]:
+    settings = getattr(part, "Settings", None)
+    return settings if isinstance(settings, type) and issubclass(settings, BaseModel) else _NoSettings
+
+
+def _kept(written: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in written.items() if value is not None and not key.startswith("x-")}
