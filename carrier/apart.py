@@ -6,7 +6,6 @@ JSON.
 
 import asyncio
 import json
-import resource
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -31,10 +30,10 @@ DEPTH = 20
 """Levels of a value that a template may look into."""
 
 LIMITS = (
-    (resource.RLIMIT_AS, 256 * 1024 * 1024),
-    (resource.RLIMIT_CPU, 2),
-    (resource.RLIMIT_FSIZE, 0),
-    (resource.RLIMIT_CORE, 0),
+    ("RLIMIT_AS", 256 * 1024 * 1024),
+    ("RLIMIT_CPU", 2),
+    ("RLIMIT_FSIZE", 0),
+    ("RLIMIT_CORE", 0),
 )
 
 
@@ -95,8 +94,11 @@ async def _worker() -> AsyncIterator[tuple[asyncio.StreamWriter, asyncio.StreamR
 
 
 def main() -> None:
+    # Not on every system: where it is missing no process is started for a stranger's template, and nothing else fails.
+    import resource
+
     for kind, most in LIMITS:
-        resource.setrlimit(kind, (most, most))
+        resource.setrlimit(getattr(resource, kind), (most, most))
     request = json.load(sys.stdin.buffer)
     sources = {name: TemplateFile(name, source) for name, source in request["sources"].items()}
     values = {name: heard(value) for name, value in request["values"].items()}

@@ -145,6 +145,25 @@ def test_a_mistake_in_the_defaults_is_told_once_where_it_stands(tmp_path: Path) 
     assert [str(each)[:28] for each in catalog.problems] == ["carrier.yaml:2:12: CAR011 un"]
 
 
+def test_a_wide_base_does_not_multiply(tmp_path: Path) -> None:
+    wide = "\n".join(f"x-{number}: {number}" for number in range(3000))
+    many = "\n".join(f"x-{number}: {number}" for number in range(1500))
+    heirs = "".join(f"---\nname: heir{number}\nextends: many\ncharacter: {{ bio: x }}\n" for number in range(60))
+    files: dict[str, str | bytes] = {
+        "agents.d/wide.yaml": f"enabled: false\n{wide}\n",
+        "agents.d/x.yaml": "extends: wide\ncharacter: { bio: x }\n",
+        "agents.d/many.yaml": f"enabled: false\n{many}\n{heirs}",
+    }
+
+    catalog = loaded(tmp_path, files)
+
+    assert {(each.file, each.code) for each in catalog.problems} == {
+        ("agents.d/x.yaml", "CAR008"),
+        ("agents.d/many.yaml", "CAR008"),
+    }
+    assert sorted(catalog.agents) == ["hello", "tifa"]
+
+
 # --- environments --------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,10 @@ class WrongCard(Exception):
     """A card that cannot be read."""
 
 
+WIDEST = 2_000
+"""Values that one document may pass on: each heir has a copy of them."""
+
+
 def layered(each: Written, grounds: Grounds) -> tuple[Document, tuple[Path, ...], list[Problem]]:
     """The host's defaults, under what the document extends, under a card, under the document itself.
 
@@ -41,7 +45,11 @@ def layered(each: Written, grounds: Grounds) -> tuple[Document, tuple[Path, ...]
         own = _card(member, grounds, problems)
         lying += [*own, (member.document, member.file)]
     # Its own card names it; what it inherits does not.
-    bare = [layers.without(document, layers.NEVER_INHERITED) for document, _ in lying[: -1 - len(own)]]
+    inherited = lying[: -1 - len(own)]
+    if wide := [document for document, _ in inherited if len(document.values) > WIDEST]:
+        message = f"what lies under it has {len(wide[0].values):,} values; {WIDEST:,} are enough"
+        return each.document, (), [*problems, each.document.problem(("extends",), "CAR008", message)]
+    bare = [layers.without(document, layers.NEVER_INHERITED) for document, _ in inherited]
     below = [*bare, *(document for document, _ in own)]
     under = tuple(dict.fromkeys(file for _, file in lying[:-1]))
     return layers.settled(layers.laid([*_built_in(each, lying), *below, each.document])), under, problems

@@ -15,7 +15,7 @@ from carrier.config.library import Library, Source
 from carrier.config.memo import Memo
 from carrier.config.names import Before, Names, Resolved, Surroundings
 from carrier.config.reader import Reader
-from carrier.config.reading import Document, Place
+from carrier.config.reading import NODES, Document, Place
 from carrier.config.resolving import Resolver
 from carrier.config.validating import breaks
 from carrier.config.values import Literal
@@ -52,6 +52,8 @@ class Reading:
         self.reader = Reader(inputs.project, inputs.memo, inputs.read, instead, broken)
         self._kinds: dict[Path, str] = {}
         self._templates: dict[Path, str] = {}
+        self._inherited: dict[Path, int] = {}
+        """How many values the documents of a file inherit."""
         self.host = read_host(self.reader, inputs.path, inputs.environment, inputs.env_file)
         self.accepted = accepted(inputs.project.root / self.host.block.data)
         self.timezone = self.host.block.timezone or machine_zone(inputs.environment)
@@ -144,11 +146,20 @@ class Reading:
         return "define", each.key, each.document.values[()], digests, self.host.variables.fingerprint, again
 
     def _defined(self, each: Written, grounds: Grounds) -> list[tuple[Written, Definition | None, list[Problem]]]:
+        if self._inherits_too_much(each, grounds):
+            message = f"the documents of this file inherit more than {NODES:,} values"
+            return [(each, None, [each.document.problem(("extends",), "CAR008", message)])]
         document, under, problems = layered(each, grounds)
         document, parts = apart(each, document)
         definition, wrong = definitions.define(each, document, under, self.host.variables)
         more = [found for part in parts for found in self._defined(part, grounds)]
         return [(each, definition, [*problems, *wrong]), *more]
+
+    def _inherits_too_much(self, each: Written, grounds: Grounds) -> bool:
+        """Whether a file would grow past all bounds by what its documents extend."""
+        below = family(each, grounds)[0][:-1]
+        self._inherited[each.file] = self._inherited.get(each.file, 0) + sum(len(it.document.values) for it in below)
+        return self._inherited[each.file] > NODES
 
     def _grounds(self, found: Sequence[Written]) -> Grounds:
         document = self.host.definition.document if self.host.definition else None

@@ -17,6 +17,10 @@ from carrier.config.values import Missing
 B = TypeVar("B", bound=BaseModel)
 
 
+MOST_ERRORS = 500
+"""Problems of one document that are looked into: a hint takes a while to find."""
+
+
 def breaks(problems: Sequence[Problem]) -> bool:
     """Whether any of these is more than a warning."""
     return any(problem.severity == "error" for problem in problems)
@@ -41,7 +45,7 @@ def validated(
         unfilled = [each.path for each in missing]
         return None, [
             _problem(each, model, document, at, also)
-            for each in _without_echoes(error.errors(include_url=False))
+            for each in _without_echoes(error.errors(include_url=False))[:MOST_ERRORS]
             if each["type"] == "extra_forbidden" or not _is_about((*at, *each["loc"]), unfilled)
         ]
     found = list(_secrets(block, at))
