@@ -5,6 +5,7 @@ CarrierError
  ├─ AlreadyRunning         another host has this data folder
  ├─ LedgerError            the ledger cannot take a row: nothing was acknowledged
  ├─ UnknownAgent           nobody of that name
+ ├─ UnknownApproval        nothing of that number waits
  ├─ Overloaded             more unanswered messages than may wait
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
@@ -54,6 +55,10 @@ class UnknownAgent(CarrierError):
     def __init__(self, name: str, known: Sequence[str]):
         self.name, self.known = name, tuple(known)
         super().__init__(f"no agent is called {name!r}; there are {', '.join(known) or 'none yet'}")
+
+
+class UnknownApproval(CarrierError):
+    """Nothing of that number waits for anybody."""
 
 
 class Overloaded(CarrierError):

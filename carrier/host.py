@@ -25,6 +25,7 @@ from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
@@ -64,6 +65,7 @@ class Host:
         limits = settings.limits
         self.inbox = Inbox(ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars)
         self.jobs = Jobs(ledger, memories, self._runtime)
+        self.decisions = Decisions(ledger, self.inbox.queue, lambda: self.catalog.agents)
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
         workshop = Workshop(
@@ -141,7 +143,8 @@ class Host:
             self.jobs.wake.set()
 
     async def _deliver(self, message: Message) -> None:
-        await self.inbox.take_in(message)
+        if not await self.decisions.hears(message):
+            await self.inbox.take_in(message)
 
     # --- made equal to the files
 
@@ -273,7 +276,8 @@ async def running(catalog: Catalog, environment: Mapping[str, str] = os.environ)
         await host.inbox.resume()
         await host.begin()
         opened.push_async_callback(host.close)
-        lives = [host.inbox.run(), host.jobs.run(), host.exporter.run(), host.reloads.run(), _watch(host)]
+        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads)
+        lives = [*(part.run() for part in parts), _watch(host)]
         async with _together(lives, ledger):
             yield host
             await host.drain()

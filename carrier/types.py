@@ -424,6 +424,38 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Permitted:
+    """Actions by the pattern of their names, and with which arguments."""
+
+    action: str
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Patterns that these arguments look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What an agent may do on its model's wish: deny over ask over allow over otherwise."""
+
+    otherwise: Literal["allow", "ask", "deny"] = "allow"
+    allow: tuple[Permitted, ...] = ()
+    ask: tuple[Permitted, ...] = ()
+    deny: tuple[Permitted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Who is asked, where, and for how long."""
+
+    room: str = ""
+    """As `client/room`; empty: nobody is told, and the API and the command line answer."""
+    users: tuple[str, ...] = ()
+    """The platform's ids of those who may answer there."""
+    roles: tuple[str, ...] = ()
+    expire: float = 86400.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """The resolved definition of an agent: equal agents need no restart."""
 
@@ -443,6 +475,8 @@ class Agent:
     memory: MemorySettings = MemorySettings()
     limits: AgentLimits = AgentLimits()
     words: Words = Words()
+    permissions: Permissions = Permissions()
+    approvals: Approvals = Approvals()
     timezone: str = "UTC"
     revision: str = field(default="", compare=False)
     """A hash of all the above: turns, memories and events record it. Equal agents have the same."""

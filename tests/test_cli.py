@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from carrier import __version__
+from carrier.api.calling import calling
 from carrier.cli import main
 from carrier.cli.planning import plan_text
 from carrier.cli.showing import shown_text
@@ -279,6 +280,52 @@ def test_a_prompt_without_a_host_takes_one_that_lives_as_long(carrier: Command, 
     assert (outcome.code, outcome.out.splitlines()[0]) == (0, "You are tifa.")
     assert "no host runs here: one is started for as long as this takes" in outcome.err
     assert not (files.data / "address").exists()
+
+
+# --- approvals -------------------------------------------------------------------------------------------------
+
+ASKS = """\
+character: { bio: Keeps the till. }
+actions: [greet]
+permissions: { ask: [greet] }
+---
+kind: script
+name: tifa
+rules:
+  - { after: greet, say: "{{ result }}" }
+  - { when: 'greet (?P<who>\\w+)', call: { greet: { who: "{{ who }}" } } }
+"""
+
+
+async def test_what_waits_is_listed_and_decided(carrier: Command, files: Project) -> None:
+    files.write("agents.d/tifa.yaml", ASKS)
+    files.write("actions/greet.yaml", 'name: greet\ntype: python\nentrypoint: "actions/greet.py:greet"\n')
+    files.write("actions/greet.py", 'def greet(who: str) -> str:\n    return f"Hei, {who}."\n')
+    async with running_host(files) as opened, calling(files.data) as caller:
+        nothing = await asyncio.to_thread(carrier, "approvals")
+        for who in ("anna", "eve"):
+            await caller.post("/tifa/message", {"text": f"greet {who}"})
+        listed = await asyncio.to_thread(carrier, "approvals")
+        approved = await asyncio.to_thread(carrier, "approve", "1", "--arguments", '{"who": "Ann"}')
+        refused = await asyncio.to_thread(carrier, "refuse", "2")
+        again = await asyncio.to_thread(carrier, "approve", "2")
+        wrong = await asyncio.to_thread(carrier, "approve", "1", "--arguments", "{")
+        missing = await asyncio.to_thread(carrier, "refuse", "17")
+        await opened.host.inbox.idle()
+        lines = [line["text"] for line in (await caller.get("/tifa/history"))["lines"]]
+
+    assert nothing.out == "nothing waits for approval\n"
+    assert [line.split()[:2] for line in listed.out.splitlines()] == [
+        ["#", "state"],
+        ["2", "pending"],
+        ["1", "pending"],
+    ]
+    assert (approved.code, approved.out) == (0, '#1 is edited: greet {"who": "Ann"}\n')
+    assert (refused.code, refused.out) == (0, '#2 is refused: greet {"who": "eve"}\n')
+    assert (again.code, again.err) == (2, "carrier-host: #2 is refused by the operator already\n")
+    assert (wrong.code, missing.code) == (2, 2)
+    assert "Hei, Ann." in lines
+    assert "Hei, eve." not in lines
 
 
 # --- reload, plan ----------------------------------------------------------------------------------------------

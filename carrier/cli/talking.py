@@ -8,6 +8,7 @@ import typer
 
 from carrier.cli.project import AgentName, AsJson, Project, agent_names
 from carrier.cli.running import run, with_caller
+from carrier.errors import CarrierError
 
 User = Annotated[str, typer.Option(help="Who is speaking: an id of your choice.")]
 RoomName = Annotated[str, typer.Option(help="The room; by default the one this user has alone with the host.")]
@@ -116,3 +117,64 @@ def problem_text(problem: str | dict[str, Any]) -> str:
     from carrier.config.diagnostics import Problem
 
     return problem if isinstance(problem, str) else str(Problem(**problem))
+
+
+# --- what waits for a human -------------------------------------------------------------------------------------------
+
+Number = Annotated[int, typer.Argument(help="The number of what waits, as `carrier-host approvals` lists it.")]
+By = Annotated[str, typer.Option(help="Who decides.")]
+
+
+def approvals(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was decided last.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What waits for somebody's approval in the running host."""
+    from carrier.cli.printing import Table, put
+
+    found = context.obj.ask(lambda caller: caller.get(f"/approvals?all={int(everything)}"))["approvals"]
+    if as_json:
+        print(json.dumps(found, indent=2))
+    elif found:
+        rows = [[it["id"], it["state"], it["agent"], it["room"], it["call"]["name"], _told(it["call"])] for it in found]
+        put(Table(rows, ("#", "state", "agent", "room", "action", "arguments")))
+    else:
+        print("nothing waits for approval")
+
+
+def _told(call: dict[str, Any]) -> str:
+    return json.dumps(call["arguments"], ensure_ascii=False)
+
+
+def approve(
+    context: typer.Context,
+    number: Number,
+    arguments: Annotated[str, typer.Option(help="JSON: run it with these arguments instead.")] = "",
+    by: By = "the operator",
+) -> None:
+    """Let a call that waits run, exactly as it is or with other arguments."""
+    body: dict[str, Any] = {"decision": "approve", "by": by}
+    if arguments:
+        body["arguments"] = _json(arguments)
+    _decided(context.obj, number, body)
+
+
+def refuse(context: typer.Context, number: Number, by: By = "the operator") -> None:
+    """Refuse a call that waits; its agent is told."""
+    _decided(context.obj, number, {"decision": "refuse", "by": by})
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise CarrierError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise CarrierError("the arguments are a map of names to values")
+    return found
+
+
+def _decided(project: Project, number: int, body: dict[str, Any]) -> None:
+    done = project.ask(lambda caller: caller.post(f"/approvals/{number}", body))
+    print(f"#{done['id']} is {done['state']}: {done['call']['name']} {_told(done['call'])}")

@@ -19,9 +19,12 @@ from carrier.types import (
     ActionDefinition,
     Agent,
     AgentLimits,
+    Approvals,
     Character,
     MemorySettings,
     ModelProfile,
+    Permissions,
+    Permitted,
     Script,
     TemplateFile,
     Words,
@@ -89,10 +92,18 @@ class Agents:
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
             limits=AgentLimits(block.limits.steps, block.limits.turn),
             words=Words(block.words.failed or "", block.words.held or ""),
+            permissions=_permissions(block),
+            approvals=self._approvals(definition, block),
             timezone=self.names.around.timezone,
         )
         last = self.names.around.last.agents.get(definition.name)
         return last if agent == last else replace(agent, revision=revision(agent))
+
+    def _approvals(self, definition: Definition, block: models.Agent) -> Approvals:
+        if block.approvals is None:
+            return Approvals()
+        by, room = block.approvals.by, self.names.room(block.approvals.room, definition)
+        return Approvals(room, by.users, by.roles, block.approvals.expire)
 
     def _character(self, definition: Definition, block: models.Agent) -> Character | None:
         name = str(block.character or definition.name)
@@ -229,6 +240,16 @@ class Agents:
             whole = whole and checked.whole
             chosen[purpose] = (name, checked.sources)
         return chosen if whole else None
+
+
+def _permissions(block: models.Agent) -> Permissions:
+    if block.permissions is None:
+        return Permissions()
+    lists = (block.permissions.allow, block.permissions.ask, block.permissions.deny)
+    return Permissions(
+        block.permissions.otherwise,
+        *(tuple(Permitted(each.action, each.where) for each in listed) for listed in lists),
+    )
 
 
 def _purposes(block: models.Agent) -> Iterator[str]:

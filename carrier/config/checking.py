@@ -17,7 +17,6 @@ class Check:
 
     def __init__(self, names: Names):
         self.names = names
-        self._clients = {each.name: each.block for each in names.enabled if isinstance(each.block, models.Client)}
 
     def run(self) -> None:
         host = self.names.around.host
@@ -67,11 +66,9 @@ class Check:
 
     def _look_up_room(self, name: str, path: Trail, by: Definition) -> None:
         """A room is `client/room`: an id, a name of the client's `rooms`, or `@` and a user's id."""
-        client, _, room = name.partition("/")
-        owner = by.owner or by.name
-        client = f"{owner}.{client}" if self.names.knows_own("client", owner, client) else client
+        client, room = self.names.room(name, by).partition("/")[0], name.partition("/")[2]
         self.names.unknown("client", client, self._known("client"), by, path)
-        named = self._clients[client].rooms if client in self._clients else {}
+        named = self.names.rooms_of(client)
         if named and room not in named and not room.startswith("@") and not room.isdigit():
             message = f"{client} knows no room {room!r} by that name"
             self.names.tell(by, by.problem(path, "CAR045", message, suggestion(room, list(named))))

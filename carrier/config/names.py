@@ -104,6 +104,7 @@ class Names:
         self.usable = [each for each in self.enabled if not each.draft]
         self.failed = {*failed, *(each.key for each in self.enabled if each.draft)}
         self.characters = self.of(models.Character)
+        self._rooms = {each.name: each.block.rooms for each in self.enabled if isinstance(each.block, models.Client)}
         self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
         self.actions = frozenset({*self.of_kind["action"], *registry.ACTIONS})
         self._disabled = {each.key for each in definitions if not each.block.enabled}
@@ -114,6 +115,19 @@ class Names:
 
     def _all_of(self, kind: str) -> frozenset[str]:
         return frozenset(name for each, name in (*(it.key for it in self.usable), *self.failed) if each == kind)
+
+    def room(self, name: str, by: Definition) -> str:
+        """A room by its client's whole name and its id: `own/garden` of the agent tifa is `tifa.own/118…`."""
+        if not name:
+            return ""
+        client, _, room = name.partition("/")
+        owner = by.owner or by.name
+        client = f"{owner}.{client}" if self.knows_own("client", owner, client) else client
+        return f"{client}/{self.rooms_of(client).get(room, room)}"
+
+    def rooms_of(self, client: str) -> Mapping[str, str]:
+        """The names that a client has for ids of rooms."""
+        return self._rooms.get(client, {})
 
     def knows_own(self, kind: str, owner: str, name: str) -> bool:
         """Whether a part in place of this owner is called so, whole or broken."""

@@ -42,7 +42,9 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
     for agent, place in agents.items():
         row = {"agent": agent, "message": message.id, "room": message.room, "state": place, "at": message.at}
         connection.execute(_file, row)
-    memories = tuple(memory_of(message, agent) for agent in agents if message.text)
+    # A decision is the host's own word, and nothing that anybody said.
+    told = message.text and message.kind != "approval"
+    memories = tuple(memory_of(message, agent) for agent in agents if told)
     for memory in memories:
         log_memory(connection, clock, memory)
     waiting = tuple(agent for agent, place in agents.items() if place == "waiting")

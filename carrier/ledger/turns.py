@@ -200,6 +200,11 @@ def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) ->
         connection.execute(_send, _outbox_row(outgoing, speech.id, position, clock.tick()))
 
 
+def send(connection: Connection, clock: Clock, outgoing: Outgoing) -> None:
+    """Queue words for another room than the one a turn answers in."""
+    connection.execute(_send, _outbox_row(outgoing, "", 0, clock.tick()))
+
+
 def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> dict[str, Any]:
     return {
         "key": outgoing.key,

@@ -8,7 +8,9 @@ from itertools import count
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
+from carrier.ledger.approvals import Approval
 from carrier.ledger.forms import load, storable
+from carrier.runtime.permitting import Leave, digest, leave
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
@@ -39,10 +41,46 @@ class Acting:
         elif problem := await self._problem(call):
             result = ActionResult(call, "failed", problem)
             turn.journal.action_refused(name, result)
+        elif entry is None and (said := leave(turn.agent.permissions, call)) != "allow":
+            result = await self._not_now(turn, name, call, said)
         else:
             result = await self._run_now(turn, name, call, begun=entry is not None)
         turn.results.append(result)
         return result
+
+    async def _not_now(self, turn: OpenTurn, name: str, call: ActionCall, said: Leave) -> ActionResult:
+        """A call that the permissions deny, or that somebody has to approve first."""
+        if said == "ask":
+            return await turn.ask_approval(name, call, digest(turn.agent, call))
+        result = ActionResult(call, "failed", f"{call.name} is not permitted with these arguments")
+        turn.journal.action_refused(name, result)
+        return result
+
+    async def run_decided(self, turn: OpenTurn, name: str, approval: Approval) -> ActionResult:
+        """What came of a call that was waited for: run exactly as it was approved, and once."""
+        call, entry = approval.call, turn.journal.entries.get(name)
+        if entry:
+            return await self.run(turn, name, call)
+        if problem := await self._void(turn, approval):
+            result = ActionResult(call, "failed", problem)
+            turn.journal.action_refused(name, result)
+        elif await turn.use_approval(name, approval.id):
+            result = await self._run_now(turn, name, call, begun=True)
+        else:
+            result = ActionResult(call, "failed", f"approval #{approval.id} was used already")
+            turn.journal.action_refused(name, result)
+        turn.results.append(result)
+        return result
+
+    async def _void(self, turn: OpenTurn, approval: Approval) -> str:
+        """Why a decided call is not run; empty if it may be."""
+        if approval.state not in ("approved", "edited"):
+            return f"#{approval.id} was not approved: {approval.state}"
+        if approval.digest != digest(turn.agent, approval.call):
+            return f"the action {approval.call.name} is not what it was when #{approval.id} was approved; ask again"
+        if leave(turn.agent.permissions, approval.call) == "deny":
+            return f"{approval.call.name} is not permitted with these arguments"
+        return await self._problem(approval.call)
 
     def _promises(self, name: str) -> str:
         """What an action says of being repeated; one that is gone meanwhile promises nothing."""

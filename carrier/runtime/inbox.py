@@ -97,15 +97,19 @@ class Inbox:
         return Receipt(message.id, answering, taken.new)
 
     async def _file(self, committed: "asyncio.Future[intake.Intake]") -> intake.Intake:
-        """Once a message is on disk: remember it, and queue its turns."""
+        """Once a message is on disk, its turns are queued."""
         taken = await committed
+        self.queue(taken)
+        return taken
+
+    def queue(self, taken: intake.Intake) -> None:
+        """Remember a message that is on disk, and queue its turns."""
         self._memories.put(taken.memories)
         if taken.waiting and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[taken.message.id] = taken.message
         for agent in taken.waiting:
             self.lanes.put(Lane(agent, taken.message.room), taken.message.id)
         self._more.set()
-        return taken
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self.message_chars]

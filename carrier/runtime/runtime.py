@@ -57,6 +57,8 @@ class AgentRuntime:
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+            if turn.message.kind == "approval":
+                prompt = await self._decided(turn, prompt)
             response = await self.generate_and_act(turn, prompt)
             response = await self.evaluate(turn, response)
             await turn.close(response, self._reflections)
@@ -111,6 +113,13 @@ class AgentRuntime:
             prompt = _told(prompt, completion, results)
         return Response(completion.text) if completion.text.strip() else SILENCE
 
+    async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
+        """The prompt with the call that was decided about, and what came of it."""
+        approval = await turn.decided()
+        with turn.timings.of("act"):
+            result = await self._acting.run_decided(turn, "action/decided", approval)
+        return _told(prompt, Completion("", (approval.call,)), [result])
+
     async def _generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: bool) -> Completion:
         request = Request(prompt, self._acting.tools if tools else (), "chat", self.agent.name)
         model = self.parts.models["large"]
@@ -156,6 +165,8 @@ class AgentRuntime:
 
 def answers(agent: Agent, message: Message) -> bool:
     """Whether an agent answers a message at all, as far as that needs no model."""
+    if message.kind == "approval":
+        return True
     return agent.respond == "always" or (agent.respond == "addressed" and message.addressed)
 
 

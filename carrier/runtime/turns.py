@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from carrier.errors import ActionError, CarrierError, LedgerError
 from carrier.interfaces import Left, Memories, Turn
+from carrier.ledger import approvals
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, storable
@@ -22,6 +23,7 @@ from carrier.runtime.journal import Journal
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
+    ActionCall,
     ActionResult,
     Agent,
     Completion,
@@ -198,6 +200,51 @@ class OpenTurn:
         }
         return dump(dict[str, Any], event)
 
+    # --- what waits for a human
+
+    async def ask_approval(self, name: str, call: ActionCall, digest: str) -> ActionResult:
+        """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending."""
+        settings, asker = self.agent.approvals, self.message.sender_name or self.message.sender
+        asked = approvals.Asked(self.id, self.agent.name, self.message.room, call, digest, settings.expire)
+
+        def transaction(connection: Any, clock: Any) -> tuple[ActionResult, bool]:
+            number, new = approvals.ask(connection, clock, asked)
+            result = ActionResult(call, "pending", PENDING.format(number=number))
+            rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
+            if new and settings.room:
+                notice = _notice(self.agent, number, call, asker, self.message.room)
+                key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
+                rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
+            return result, new
+
+        self.journal.submit(transaction)
+        result, new = await self.journal.committed()
+        log.info("%s: %s waits for approval: %s", self.agent.name, call.name, result.text)
+        if new and settings.room:
+            self.turns.more_to_send(settings.room.partition("/")[0])
+        found: ActionResult = result
+        return found
+
+    async def decided(self) -> approvals.Approval:
+        """The approval that this turn's message tells the decision of."""
+        number = self.message.platform_id.split(":")[1]
+        found = await self.turns.ledger.read(partial(approvals.get, id=number))
+        if found is None:
+            raise CarrierError(f"there is no approval #{number}")
+        return found
+
+    async def use_approval(self, name: str, id: str) -> bool:
+        """Take the approval, and begin its call at this place, in one transaction; False when it was used already."""
+
+        def transaction(connection: Any, clock: Any) -> bool:
+            if not approvals.use(connection, id):
+                return False
+            rows.start(connection, clock, self.id, self.agent.name, name, "action")
+            return True
+
+        self.journal.submit(transaction)
+        return bool(await self.journal.committed())
+
     # --- its steps
 
     def meet(self) -> None:
@@ -228,7 +275,9 @@ class OpenTurn:
         )
         if message.client in DOORS:
             return rows.Speech(id, text, memory)
-        outgoing = Outgoing(id, message.client, message.room, text, agent.name, message.platform_id)
+        # A decision has no place on the platform: what was said to it answers what led to it.
+        reply_to = message.reply_to if message.kind == "approval" else message.platform_id
+        outgoing = Outgoing(id, message.client, message.room, text, agent.name, reply_to)
         return rows.Speech(id, text, memory, (outgoing,))
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
@@ -293,6 +342,18 @@ class OpenTurn:
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
+
+
+PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
+
+
+def _notice(agent: Agent, number: str, call: ActionCall, asker: str, room: str) -> str:
+    """What is said to those who may approve, with all that they decide about."""
+    arguments = dump(dict[str, Any], dict(call.arguments))
+    return (
+        f"#{number}: {agent.character.display_name} wants to run {call.name} with {arguments} for {asker} in {room}. "
+        f"Answer `approve {number}` or `refuse {number}`."
+    )
 
 
 async def _nobody_speaks(text: str) -> None:

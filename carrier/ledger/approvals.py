@@ -1,0 +1,157 @@
+"""The transactions of what waits for a human: asked for once, decided once, used once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from carrier.ledger.engine import Clock
+from carrier.ledger.forms import dump, load, to_message
+from carrier.ledger.intake import Intake, take_in
+from carrier.ledger.tables import approvals, messages, turns
+from carrier.types import ActionCall, Message
+
+Decision = Literal["approved", "edited", "refused", "expired"]
+State = Literal["pending", "approved", "edited", "refused", "expired", "used"]
+
+CLIENT = "approvals"
+"""What the client of a decision's message is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A call that somebody has to allow: exactly this one, of exactly this version of the action."""
+
+    id: str
+    turn: str
+    agent: str
+    room: str
+    call: ActionCall
+    digest: str
+    state: State
+    decided_by: str
+    at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something to be decided."""
+
+    turn: str
+    agent: str
+    room: str
+    call: ActionCall
+    digest: str
+    """Of the agent, the action's definition and the arguments: what may run."""
+    seconds: float
+    """How long it may wait."""
+
+
+_SECOND = 1_000_000
+_known = (
+    select(approvals.c.id)
+    .where(approvals.c.digest == bindparam("of_digest"), approvals.c.room == bindparam("of_room"))
+    .where(approvals.c.state == "pending")
+)
+_decide = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state == "pending")
+_use = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state.in_(["approved", "edited"]))
+
+
+def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
+    """The id of what waits, and whether it is new: the same call asked for twice is one approval."""
+    found = connection.execute(_known, {"of_digest": asked.digest, "of_room": asked.room}).scalar()
+    if found is not None:
+        return str(found), False
+    number = str((connection.execute(select(func.count()).select_from(approvals)).scalar() or 0) + 1)
+    at = clock.tick()
+    row = {
+        "id": number,
+        "turn": asked.turn,
+        "agent": asked.agent,
+        "room": asked.room,
+        "call": dump(ActionCall, asked.call),
+        "digest": asked.digest,
+        "state": "pending",
+        "at": at,
+        "expires_at": at + int(asked.seconds * _SECOND),
+    }
+    connection.execute(insert(approvals), row)
+    return number, True
+
+
+def decide(
+    connection: Connection,
+    clock: Clock,
+    id: str,
+    decision: Decision,
+    by: str,
+    arguments: Mapping[str, object] | None = None,
+    digest: str = "",
+) -> Intake | None:
+    """Decide what is pending, and queue the turn that follows from it; None when it is not pending (any more).
+
+    An edited one comes with its arguments and their digest. What has expired can only be `expired`.
+    """
+    approval = get(connection, id)
+    if approval is None or approval.state != "pending":
+        return None
+    if decision != "expired" and clock.tick() > approval.expires_at:
+        decision, by, arguments = "expired", "", None
+    values: dict[str, Any] = {"state": decision, "decided_by": by}
+    if arguments is not None:
+        call = ActionCall(approval.call.id, approval.call.name, arguments)
+        values |= {"call": dump(ActionCall, call), "digest": digest}
+    connection.execute(_decide.values(**values), {"of": id})
+    return take_in(connection, clock, _told(connection, approval, decision, by), {approval.agent: "waiting"})
+
+
+def _told(connection: Connection, approval: Approval, decision: Decision, by: str) -> Message:
+    """The decision as a message in the room where the call was asked for, in reply to what led to it."""
+    asked = connection.execute(
+        select(messages).join(turns, turns.c.message == messages.c.id).where(turns.c.id == approval.turn)
+    ).one_or_none()
+    first = to_message(asked) if asked else None
+    who = f" by {by}" if by else ""
+    return Message(
+        client=first.client if first else CLIENT,
+        platform_id=f"approval:{approval.id}:{decision}",
+        room=approval.room,
+        sender=f"{CLIENT}:{by or 'nobody'}",
+        sender_name=by or "nobody",
+        text=f"The call of {approval.call.name} that waited as #{approval.id} is {decision}{who}.",
+        kind="approval",
+        to=approval.agent,
+        reply_to=first.reply_to if first and first.kind == "approval" else first.platform_id if first else "",
+    )
+
+
+def use(connection: Connection, id: str) -> bool:
+    """Take an approval for the one call that it allows; False when it was used already, or never given."""
+    return connection.execute(_use.values(state="used"), {"of": id}).rowcount == 1
+
+
+def get(connection: Connection, id: str) -> Approval | None:
+    row = connection.execute(select(approvals).where(approvals.c.id == id)).one_or_none()
+    return _to_approval(row) if row else None
+
+
+def latest(connection: Connection, most: int = 50, pending: bool = False) -> list[Approval]:
+    """The newest first."""
+    query = select(approvals).order_by(approvals.c.at.desc()).limit(most)
+    rows = connection.execute(query.where(approvals.c.state == "pending") if pending else query)
+    return [_to_approval(row) for row in rows]
+
+
+def due(connection: Connection, now: int) -> list[str]:
+    """What has waited too long."""
+    late = select(approvals.c.id).where(approvals.c.state == "pending", approvals.c.expires_at < now)
+    return [str(id) for id in connection.execute(late).scalars()]
+
+
+def _to_approval(row: Row[Any]) -> Approval:
+    return Approval(
+        row.id, row.turn, row.agent, row.room, load(ActionCall, row.call), row.digest, row.state, row.decided_by,
+        row.at, row.expires_at,
+    )  # fmt: skip
