@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
-from carrier.models.opening import open_model
+from carrier.models.opening import Models
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.templates import Templates
@@ -30,6 +30,7 @@ class Workshop:
     alone: Callable[[], AbstractAsyncContextManager[None]]
     secrets: Callable[[], Collection[str]]
     port: Callable[[], int]
+    models: Models = field(default_factory=Models)
 
     @property
     def given(self) -> Given:
@@ -52,8 +53,7 @@ class Workshop:
         return runtime, {size: choice for size, (_, choice) in models.items()}
 
     async def _model(self, profile: ModelProfile, agent: str, environment: Mapping[str, str]) -> tuple[Model, Choice]:
-        choice = await choose(profile, agent, environment, self.port())
-        return open_model(profile, choice, environment), choice
+        return await self.models.open(profile, agent, environment, self.port())
 
     def _parts(self, agent: Agent, models: Mapping[Literal["large", "small"], Model]) -> Parts:
         evaluators = {use.name: self._part(registry.EVALUATORS, use) for use in agent.evaluators}
@@ -84,6 +84,8 @@ class Workshop:
         return client
 
 
+open_models = Models
+"""What makes the models of a host, given the project's folder."""
 choose_model = choose
 """What a model's profile comes down to, and why."""
 close_models = close_connections

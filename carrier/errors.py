@@ -77,11 +77,24 @@ class TemplateError(CarrierError):
         super().__init__(f"{template}:{line}: {message}")
 
 
-class ModelError(CarrierError):
-    """A model did not answer: `retry` it, `fall back` to another, or `stop`."""
+Remedy = Literal["retry", "fall back", "stop"]
+Ailment = Literal["", "down", "busy", "account", "context", "policy", "garbage"]
 
-    def __init__(self, model: str, message: str, remedy: Literal["retry", "fall back", "stop"] = "retry"):
-        self.model, self.remedy = model, remedy
+
+class ModelError(CarrierError):
+    """A model did not answer: `retry` it, `fall back` to another, or `stop`.
+
+    `kind` is what ails it: it is down; it takes no more for now; the key or the account is not good for it; the prompt
+    is too long; its vendor will not speak of this; its answer makes no sense. Empty: something else.
+    `retry_after` is in how many seconds it may be asked again, where that is known.
+    """
+
+    def __init__(
+        self, model: str, message: str, remedy: Remedy = "retry", *, kind: Ailment = "", retry_after: float = 0.0
+    ):
+        self.model, self.message, self.remedy = model, message, remedy
+        self.kind: Ailment = kind
+        self.retry_after = retry_after
         super().__init__(f"{model}: {message}")
 
 

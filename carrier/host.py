@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from carrier.assemble import Workshop, close_models, event_log, open_memories
+from carrier.assemble import Workshop, close_models, event_log, open_memories, open_models
 from carrier.config.catalog import Catalog, HostSettings, Refused, load
 from carrier.config.keeping import keep, kept
 from carrier.config.planning import BEFORE_A_RESTART
@@ -69,7 +69,11 @@ class Host:
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
         workshop = Workshop(
-            self.turns, self.inbox.alone, lambda: self.catalog.secrets, lambda: self.settings.server.port
+            turns=self.turns,
+            alone=self.inbox.alone,
+            secrets=lambda: self.catalog.secrets,
+            port=lambda: self.settings.server.port,
+            models=open_models(catalog.root),
         )
         clients = Clients(workshop.client, ledger, self._deliver)
         self.living = Living(catalog, workshop, clients, self.reloads)

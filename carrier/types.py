@@ -7,9 +7,9 @@ within one ledger, so they order as well as date. Ids say their cause and are th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import SecretStr
+from pydantic import Base64Encoder, EncodedBytes, SecretStr
 
 # --- who is speaking, and where -----------------------------------------------------------------
 
@@ -101,6 +101,15 @@ class ActionResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture for a model to look at: a file, or its bytes."""
+
+    media_type: str
+    path: str = ""
+    data: Annotated[bytes, EncodedBytes(encoder=Base64Encoder)] = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One entry of the conversation a model reads."""
 
@@ -110,6 +119,8 @@ class Said:
     """Who spoke (role user), or the action (role tool)."""
     calls: tuple[ActionCall, ...] = ()
     call_id: str = ""
+    images: tuple[Image, ...] = ()
+    """Sent to a model that sees; others are told that they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ class Request:
     purpose: str = "chat"
     """What the answer is for: `chat`, or the name of the evaluator that asks."""
     agent: str = ""
+    schema: Mapping[str, object] | None = None
+    """A JSON Schema that the answer fits, where set: its text is then one JSON value and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

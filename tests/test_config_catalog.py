@@ -510,3 +510,46 @@ def test_reading_the_configuration_imports_nothing_heavy() -> None:
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
 
     assert not {"litellm", "lancedb", "pyarrow", "duckdb", "watchfiles", "httpx"} & set(modules)
+
+
+# --- models that stand in for each other -------------------------------------------------------------------------
+
+
+def test_a_model_has_those_that_it_falls_back_on_and_its_limits(tmp_path: Path) -> None:
+    host = """
+    models:
+      large: { use: openai/gpt-5, fallback: [spare, anthropic/claude-sonnet-5], limits: { requests: 1/s, at_once: 4 } }
+      spare: { use: scripted/tifa, fallback: [small] }
+      small: ollama/llama3.2
+    """
+    script = "kind: script\nname: tifa\nrules: [{ say: Hm. }]\n"
+
+    catalog = loaded(tmp_path, {"carrier.yaml": host, "agents.d/s.yaml": script})
+
+    model = catalog.agents["hello"].model
+    assert catalog.problems == ()
+    assert [(each.name, each.use) for each in model.fallback] == [
+        ("spare", "scripted/tifa"),
+        ("anthropic/claude-sonnet-5", "anthropic/claude-sonnet-5"),
+    ]
+    assert [each.use for each in model.fallback[0].fallback] == ["ollama/llama3.2"]
+    assert list(model.fallback[0].scripts) == ["tifa"]
+    assert (model.limits.requests, model.limits.tokens, model.limits.at_once) == (60.0, 0.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("large", "spare", "expected"),
+    [
+        ("{ use: auto, fallback: [spaer] }", "auto", "CAR022 unknown model 'spaer'"),
+        ("{ use: auto, fallback: [large] }", "auto", "CAR046 the model 'large' would fall back on itself"),
+        ("{ use: auto, fallback: [spare] }", "{ use: auto, fallback: [large] }", "CAR046 the model"),
+    ],
+)
+def test_models_that_fall_back_on_nobody_or_on_themselves_are_told(
+    tmp_path: Path, large: str, spare: str, expected: str
+) -> None:
+    host = f"models: {{ large: {large}, spare: {spare} }}"
+
+    problems = [str(each) for each in loaded(tmp_path, {"carrier.yaml": host}).problems]
+
+    assert any(each.startswith(f"carrier.yaml:1:42: {expected}") for each in problems), problems

@@ -12,7 +12,6 @@ from starlette.routing import Route
 from carrier.errors import ModelError
 from carrier.models.choosing import VENDORS, Server, choose
 from carrier.models.opening import open_model
-from carrier.models.scripted import ScriptedModel
 from carrier.models.vendor import VendorModel
 from carrier.testing.openai_server import openai_server, serving
 from carrier.types import Choice, ModelProfile, Script
@@ -97,7 +96,6 @@ def test_the_model_that_was_chosen_is_made() -> None:
     default = open_model(AUTO, Choice("scripted/default", ""), {})
     vendor = open_model(AUTO, Choice("openai/tiny", "", "http://127.0.0.1:8080/v1"), {})
 
-    assert isinstance(script, ScriptedModel)
     assert isinstance(vendor, VendorModel)
     assert [model.name for model in (script, default, vendor)] == ["scripted/tifa", "scripted/default", "openai/tiny"]
 

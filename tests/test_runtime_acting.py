@@ -1,5 +1,6 @@
 """The action manager: whatever happens in an action, the model is told and the turn goes on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -211,3 +212,19 @@ async def test_what_an_action_says_passes_the_gates_one_by_one(host: LittleHost)
     ended = await host.ask()
 
     assert (ended.outcome, ended.texts) == ("answered", ("Still rolling …", "A four."))
+
+
+async def test_a_schema_that_refers_elsewhere_has_nothing_fetched(host: LittleHost) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.close()
+
+    asked: list[bytes] = []
+    async with await asyncio.start_server(never, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        elsewhere = {"type": "object", "properties": {"sides": {"$ref": f"http://127.0.0.1:{port}/schema"}}}
+
+        status, text = await told(host, Doing("roll", roll, parameters=elsewhere), calls("roll", sides=6))
+
+    assert (status, asked) == ("failed", [])
+    assert "cannot be checked" in text

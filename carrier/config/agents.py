@@ -11,6 +11,7 @@ from carrier.config.characters import character, files_of
 from carrier.config.definitions import Definition
 from carrier.config.diagnostics import suggestion
 from carrier.config.files import Withheld
+from carrier.config.models.rates import Rate
 from carrier.config.names import Names
 from carrier.config.reading import Trail, Unreadable, decoded, natural
 from carrier.config.revisions import revision
@@ -22,6 +23,7 @@ from carrier.types import (
     Approvals,
     Character,
     MemorySettings,
+    ModelLimits,
     ModelProfile,
     Permissions,
     Permitted,
@@ -168,9 +170,18 @@ class Agents:
         return self._opened(definition, name, self.names.models[name], host, at)
 
     def _opened(
-        self, agent: Definition, name: str, model: models.Model, writer: Definition, path: Trail
+        self,
+        agent: Definition,
+        name: str,
+        model: models.Model,
+        writer: Definition,
+        path: Trail,
+        after: tuple[str, ...] = (),
     ) -> ModelProfile | None:
-        """The profile with the scripts it needs; a missing one is told of where the model is written."""
+        """The profile with the scripts it needs, and those that it falls back on, `after` others.
+
+        What is missing is told of where the model is written.
+        """
         provider, _, script = model.use.partition("/")
         scripts = self._scripts
         if provider == "scripted" and script != "default" and script not in scripts:
@@ -180,6 +191,10 @@ class Agents:
         names = (agent.name, "default") if model.use == "auto" else (script,) if provider == "scripted" else ()
         for each in names:
             self.names.rest_on_files(agent, self.names.rests.get(("script", each), ()))
+        others = [
+            self._fallback(agent, other, writer, (*path, "fallback", at), (*after, name))
+            for at, other in enumerate(model.fallback)
+        ]
         return ModelProfile(
             name=name,
             use=model.use,
@@ -188,7 +203,22 @@ class Agents:
             api_key=model.api_key or None,
             params={key: natural(value) for key, value in model.params.items()},
             scripts={each: scripts[each] for each in names if each in scripts},
+            fallback=tuple(other for other in others if other),
+            limits=_limits(model),
         )
+
+    def _fallback(
+        self, agent: Definition, name: str, writer: Definition, path: Trail, after: tuple[str, ...]
+    ) -> ModelProfile | None:
+        """A model that is asked when others did not answer: one of the host's, or just a provider/model."""
+        if name in after:
+            self.names.tell(writer, writer.problem(path, "CAR046", f"the model {name!r} would fall back on itself"))
+            return None
+        if not models.is_name(name):
+            return self._opened(agent, name, models.Model(use=name), writer, path, after)
+        # That it is there at all is looked up where it is written.
+        known = self.names.models.get(name)
+        return self._opened(agent, name, known, writer, path, after) if known else None
 
     def _named_actions(self, name: str, definition: Definition, at: int) -> list[ActionDefinition]:
         """What an entry comes down to: an action, or all that a pattern is true of."""
@@ -240,6 +270,20 @@ class Agents:
             whole = whole and checked.whole
             chosen[purpose] = (name, checked.sources)
         return chosen if whole else None
+
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "month": 2592000}
+
+
+def _limits(model: models.Model) -> ModelLimits:
+    written = model.limits
+    if written is None:
+        return ModelLimits()
+    return ModelLimits(_a_minute(written.requests), _a_minute(written.tokens), written.at_once or 0)
+
+
+def _a_minute(rate: Rate | None) -> float:
+    return rate.amount * 60 / _SECONDS[rate.per] if rate else 0.0
 
 
 def _permissions(block: models.Agent) -> Permissions:

@@ -53,7 +53,7 @@ CODES = {
     "CAR043": "a command that this machine does not have",
     "CAR044": "a pattern that matches nothing",
     "CAR045": "a room that its client does not know by that name",
-    "CAR046": "an agent that names itself, or a circle of agents",
+    "CAR046": "what names itself, or goes in a circle",
     "CAR047": "a cron line that may not mean what it seems to",
     "CAR050": "what is read and checked, and does not run yet",
 }

@@ -62,6 +62,7 @@ def _of_agent(agent: models.Agent) -> Iterator[Mention]:
     yield from _all("budget", agent.budgets, ("budgets",))
     yield from _all("files", agent.knowledge, ("knowledge",))
     yield from _one("room", agent.notify, ("notify",))
+    yield from _fallbacks(agent.model, ("model",))
     if agent.permissions:
         for key in ("allow", "ask", "deny"):
             names = [permitted.action for permitted in getattr(agent.permissions, key)]
@@ -111,10 +112,12 @@ def _of_host(host: models.Host) -> Iterator[Mention]:
         if models.is_name(budget.when_spent) and budget.when_spent != "stop":
             yield Mention("model", budget.when_spent, ("budgets", name, "when_spent"))
     for name, model in host.models.items():
-        named = [other for other in model.fallback if models.is_name(other)]
-        yield from (
-            Mention("model", other, ("models", name, "fallback", model.fallback.index(other))) for other in named
-        )
+        yield from _fallbacks(model, ("models", name))
+
+
+def _fallbacks(model: object, path: Trail) -> Iterator[Mention]:
+    for number, other in enumerate(model.fallback if isinstance(model, models.Model) else ()):
+        yield from _one("model", other if models.is_name(other) else "", (*path, "fallback", number))
 
 
 def _one(noun: Noun, name: object, path: Trail) -> Iterator[Mention]:

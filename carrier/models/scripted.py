@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
-from typing import Literal
 
-from carrier.errors import ModelError, TemplateError
+from carrier.errors import Ailment, ModelError, Remedy, TemplateError
 from carrier.templates import phrase
 from carrier.types import ActionCall, Completion, Request, Said, Script, ScriptRule, ScriptStep, Usage
 
 FLAGS = re.IGNORECASE | re.MULTILINE
 
-FAILURES: Mapping[str, tuple[str, Literal["retry", "fall back", "stop"]]] = {
-    "rate_limit": ("too many requests", "retry"),
-    "timeout": ("no answer in time", "retry"),
-    "unavailable": ("not available", "fall back"),
-    "bad_request": ("the request was not accepted", "stop"),
+FAILURES: Mapping[str, tuple[str, Remedy, Ailment]] = {
+    "rate_limit": ("too many requests", "retry", "busy"),
+    "timeout": ("no answer in time", "retry", "down"),
+    "unavailable": ("not available", "fall back", "down"),
+    "bad_request": ("the request was not accepted", "stop", ""),
 }
 
 
@@ -39,8 +38,8 @@ class ScriptedModel:
         step, groups = self._choose(scene)
         await asyncio.sleep(step.delay)
         if step.fail:
-            message, remedy = FAILURES[step.fail]
-            raise ModelError(self.name, f"{message}, says the script {self._script.name!r}", remedy)
+            message, remedy, kind = FAILURES[step.fail]
+            raise ModelError(self.name, f"{message}, says the script {self._script.name!r}", remedy, kind=kind)
         values = {"user": scene.user, "agent": request.agent, "text": scene.text, "result": scene.result, **groups}
         text = self._fill(step.say, values)
         calls = (self._call(step, scene, values),) if step.call else ()

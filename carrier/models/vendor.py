@@ -2,122 +2,126 @@
 
 import asyncio
 import json
-import random
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Literal
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from carrier.errors import ModelError
+from carrier.errors import Ailment, ModelError, Remedy
+from carrier.models.asking import MOST_CHARACTERS, Able, readable
 from carrier.models.chat_form import ToolNames, messages
 from carrier.models.choosing import is_loopback, network_allowed
 from carrier.models.loading import load_litellm
+from carrier.models.traits import Traits
 from carrier.types import ActionCall, Completion, ModelProfile, Request, Usage
 
-RETRIES = 2
-FIRST_PAUSE = 0.5
 NOT_A_KEY = "none"
+LONGEST_NAME = 200
+"""Of an action that a model asks for."""
 
 KNOWS_ITS_OWN_WAY_IN = {"bedrock", "sagemaker", "vertex_ai"}
 """Providers that also take credentials from the machine they run on."""
 
 
 class VendorModel:
-    """One model of a vendor, or of any server that speaks the OpenAI chat API.
-
-    What passes is tried again twice, within the profile's timeout. An answer that broke off half-way while it was
-    streamed is not: its reader has seen the beginning.
-    """
+    """One model of a vendor, or of any server that speaks the OpenAI chat API; asked once for each request."""
 
     def __init__(self, profile: ModelProfile, environment: Mapping[str, str]):
         self.name = profile.use
         self._profile = profile
+        self._traits = Traits.of(profile)
         self._environment = environment
         self._provider = profile.use.partition("/")[0]
         self._model, self._base_url = _address(profile, environment)
 
+    async def able(self) -> Able:
+        """By the params of the profile, else by what litellm knows; of a model nobody knows, tools are expected."""
+        litellm = await asyncio.to_thread(load_litellm)
+        _, _, model = self._model.partition("/")
+        known = litellm.model_cost.get(self._model) or litellm.model_cost.get(model) or {}
+        return self._traits.over(
+            Able(
+                tools=known.get("supports_function_calling") is not False,
+                # Servers of one's own hold an answer to its schema; what they do is checked in any case.
+                schema=bool(self._base_url or known.get("supports_response_schema")),
+                images=bool(known.get("supports_vision")),
+                window=_whole(known.get("max_input_tokens")),
+            )
+        )
+
     async def complete(self, request: Request) -> Completion:
-        deadline, attempt = self._deadline(), 0
-        while True:
-            try:
-                return await self._complete_once(request, deadline)
-            except ModelError as error:
-                await self._pause_or_raise(error, attempt, deadline)
-            attempt += 1
-
-    async def stream(self, request: Request) -> AsyncIterator[str | Completion]:
-        deadline, attempt, begun = self._deadline(), 0, False
-        while True:
-            try:
-                async with aclosing(self._stream_once(request, deadline)) as pieces:
-                    async for piece in pieces:
-                        begun = True
-                        yield piece
-                return
-            except ModelError as error:
-                if begun:
-                    raise
-                await self._pause_or_raise(error, attempt, deadline)
-            attempt += 1
-
-    def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._profile.timeout
-
-    async def _pause_or_raise(self, error: ModelError, attempt: int, deadline: float) -> None:
-        pause = _retry_after(error) or FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.5)
-        left = deadline - asyncio.get_running_loop().time()
-        if error.remedy != "retry" or attempt == RETRIES or pause >= left:
-            raise error
-        await asyncio.sleep(pause)
-
-    async def _complete_once(self, request: Request, deadline: float) -> Completion:
         names = ToolNames(request.tools)
-        async with self._asking(deadline):
+        async with self._sorting_errors():
             litellm = await asyncio.to_thread(load_litellm)
-            response = await litellm.acompletion(**self._asked(litellm, request, names, deadline))
-        return self._completion(litellm, response, names)
+            response = await self._ask(litellm, await self._asked(litellm, request, names), stream=False)
+            return self._completion(litellm, response, names)
 
-    async def _stream_once(self, request: Request, deadline: float) -> AsyncGenerator[str | Completion]:
+    async def stream(self, request: Request) -> AsyncGenerator[str | Completion]:
         names = ToolNames(request.tools)
         chunks: list[Any] = []
-        async with self._asking(deadline):
+        async with self._sorting_errors():
             litellm = await asyncio.to_thread(load_litellm)
-            asked = self._asked(litellm, request, names, deadline)
-            stream = await litellm.acompletion(**asked, stream=True, stream_options={"include_usage": True})
+            asked = await self._asked(litellm, request, names)
+            stream = await self._ask(litellm, asked, stream=True, stream_options={"include_usage": True})
+        size = 0
         async with aclosing(stream):
-            while (chunk := await self._next(stream, deadline)) is not None:
+            while (chunk := await self._next(stream)) is not None:
                 chunks.append(chunk)
+                if (size := size + _size(chunk)) > MOST_CHARACTERS:
+                    raise ModelError(self.name, "its answer has no end", "fall back", kind="garbage")
                 if chunk.choices and (text := chunk.choices[0].delta.content):
-                    yield text
-        yield self._completion(litellm, self._built(litellm, chunks, asked["messages"]), names)
+                    yield readable(text)
+        async with self._sorting_errors():
+            completion = self._completion(litellm, self._built(litellm, chunks, asked["messages"]), names)
+        yield completion
 
-    async def _next(self, stream: AsyncIterator[Any], deadline: float) -> Any:
-        async with self._asking(deadline):
+    async def _ask(self, litellm: Any, asked: Mapping[str, Any], **how: object) -> Any:
+        answer = await litellm.acompletion(**{**asked, **how})
+        # After a second 422 litellm returns nothing.
+        if answer is None:
+            raise ModelError(self.name, "its server cannot process the request", "stop")
+        return answer
+
+    async def _next(self, stream: AsyncIterator[Any]) -> Any:
+        async with self._sorting_errors():
             return await anext(stream, None)
 
     def _built(self, litellm: Any, chunks: Sequence[Any], messages: object) -> Any:
         if not any(chunk.choices and chunk.choices[0].finish_reason for chunk in chunks):
-            raise ModelError(self.name, "the answer broke off", "retry")
+            raise ModelError(self.name, "the answer broke off", "retry", kind="down")
         return litellm.stream_chunk_builder(list(chunks), messages=messages)
 
-    def _asked(self, litellm: Any, request: Request, names: ToolNames, deadline: float) -> dict[str, Any]:
+    async def _asked(self, litellm: Any, request: Request, names: ToolNames) -> dict[str, Any]:
         """The arguments of the call; raises when it may not be made."""
         self._check_network()
         asked = {
-            **self._profile.params,
+            **self._traits.handed,
             "model": self._model,
-            "messages": messages(request.prompt, names),
-            "timeout": deadline - asyncio.get_running_loop().time(),
+            "messages": await self._messages(request, names),
+            "timeout": self._profile.timeout,
             "max_retries": 0,
             "num_retries": 0,
         }
-        optional = {"tools": names.tools(), "api_base": self._base_url, "api_key": self._key(litellm)}
+        optional = {
+            "tools": names.tools(),
+            "api_base": self._base_url,
+            "api_key": self._key(litellm),
+            "response_format": _format(request),
+        }
         return asked | {name: value for name, value in optional.items() if value}
+
+    async def _messages(self, request: Request, names: ToolNames) -> list[dict[str, object]]:
+        if any(entry.images for entry in request.prompt.conversation):
+            return await asyncio.to_thread(messages, request.prompt, names, (await self.able()).images)
+        return messages(request.prompt, names)
 
     def _check_network(self) -> None:
         if not network_allowed(self._environment) and not is_loopback(urlsplit(self._base_url).hostname or ""):
-            raise ModelError(self.name, "CARRIER_NETWORK_MODELS=0 allows only models on this machine", "stop")
+            message = "CARRIER_NETWORK_MODELS=0 allows only models on this machine"
+            raise ModelError(self.name, message, "fall back", kind="account")
 
     def _key(self, litellm: Any) -> str:
         """The profile's key, else the one of the provider's own variable: never sent to another address."""
@@ -129,38 +133,58 @@ class VendorModel:
         keys = [name for name in missing if name.endswith(("_KEY", "_TOKEN"))] or missing
         found = [self._environment[name] for name in keys if self._environment.get(name)]
         if missing and not found and self._provider not in KNOWS_ITS_OWN_WAY_IN:
-            raise ModelError(self.name, f"no key: set {' or '.join(keys)} in the environment or .env", "stop")
+            message = f"no key: set {' or '.join(keys)} in the environment or .env"
+            raise ModelError(self.name, message, "fall back", kind="account")
         return found[0] if found else ""
 
     def _completion(self, litellm: Any, response: Any, names: ToolNames) -> Completion:
-        message = response.choices[0].message
-        calls = tuple(self._call(call, names) for call in message.tool_calls or ())
-        return Completion(message.content or "", calls, _usage(litellm, response), self.name)
+        if not response.choices:
+            raise self._garbage("an answer without content")
+        choice = response.choices[0]
+        text, calls = choice.message.content or "", choice.message.tool_calls or ()
+        if choice.finish_reason == "content_filter" and not (text or calls):
+            raise ModelError(self.name, "its vendor held the answer back", "stop", kind="policy")
+        asked_for = tuple(self._call(call, number, names) for number, call in enumerate(calls))
+        return Completion(readable(text), asked_for, self._usage(litellm, response), self.name)
 
-    def _call(self, call: Any, names: ToolNames) -> ActionCall:
+    def _call(self, call: Any, number: int, names: ToolNames) -> ActionCall:
+        name = readable(call.function.name or "")
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise self._garbage("it called an action without a name that could be one")
         try:
             arguments = json.loads(call.function.arguments or "{}")
-        except ValueError as error:
-            raise ModelError(self.name, "it called an action with broken JSON", "retry") from error
+        except (ValueError, RecursionError) as error:
+            raise self._garbage("it called an action with broken JSON") from error
         if not isinstance(arguments, dict):
-            raise ModelError(self.name, "it called an action with something else than named arguments", "retry")
-        return ActionCall(call.id, names.own(call.function.name or ""), arguments)
+            raise self._garbage("it called an action with something else than named arguments")
+        return ActionCall(call.id or f"call-{number}", names.own(name), arguments)
+
+    def _garbage(self, message: str) -> ModelError:
+        return ModelError(self.name, message, "retry", kind="garbage")
+
+    def _usage(self, litellm: Any, response: Any) -> Usage:
+        usage = getattr(response, "usage", None)
+        told_in, told_out = (_whole(usage.prompt_tokens), _whole(usage.completion_tokens)) if usage else (0, 0)
+        if self._traits.priced:
+            return Usage(told_in, told_out, self._traits.cost(told_in, told_out))
+        return Usage(told_in, told_out, _known_cost(litellm, response))
 
     @asynccontextmanager
-    async def _asking(self, deadline: float) -> AsyncIterator[None]:
-        """Until the deadline; whatever litellm raises comes out as a ModelError that says what may help."""
+    async def _sorting_errors(self) -> AsyncIterator[None]:
+        """Whatever litellm raises comes out as a ModelError that says what may help."""
         try:
-            async with asyncio.timeout_at(deadline):
-                yield
-        except TimeoutError as error:
-            raise ModelError(self.name, f"no answer within {self._profile.timeout:g} s", "retry") from error
+            yield
         except ModelError:
             raise
         # Beside its own errors litellm lets through whatever its many vendors' modules stumble over.
         except Exception as error:
-            raise ModelError(self.name, self._message(error), remedy(error)) from error
+            remedy, kind = sort(error)
+            message = self._message(error)
+            raise ModelError(self.name, message, remedy, kind=kind, retry_after=retry_after(error)) from error
 
     def _message(self, error: Exception) -> str:
+        if NONSENSE in str(error):
+            return "an answer that makes no sense"
         first = (str(error).splitlines() or [type(error).__name__])[0].partition(" Original exception:")[0]
         text = re.sub(r"^(?:(?:litellm\.)?\w+(?:Error|Exception|Timeout)\b(?: - |: ))+", "", first)
         if self._base_url and "Connection error" in text:
@@ -175,32 +199,70 @@ class VendorModel:
         return [key for key in (own, *known) if len(key) > 5]
 
 
-def remedy(error: Exception) -> Literal["retry", "fall back", "stop"]:
-    """What may help: by status, for a refused connection and a vendor's own failure look alike."""
-    status = getattr(error, "status_code", None)
-    if type(error).__name__ in ("ContextWindowExceededError", "ContentPolicyViolationError"):
-        return "fall back"
-    if status in (401, 402, 403, 404) or "insufficient_quota" in str(error):
-        return "fall back"
-    return "retry" if status in (408, 409, 429) or (status or 0) >= 500 else "stop"
+def sort(error: Exception) -> tuple[Remedy, Ailment]:
+    """What may help and what ails the model: by status, for a refused connection and a vendor's own failure look
+    alike."""
+    status, name = getattr(error, "status_code", None) or 0, type(error).__name__
+    if name == "ContextWindowExceededError" or TOO_LONG.search(str(error)):
+        return "fall back", "context"
+    if name == "ContentPolicyViolationError" or REFUSED.search(str(error)):
+        return "stop", "policy"
+    if status in (401, 402, 403) or "insufficient_quota" in str(error):
+        return "fall back", "account"
+    if status == 404:
+        return "fall back", ""
+    if status == 429:
+        return "retry", "busy"
+    if name in ("APIResponseValidationError", "JSONDecodeError") or NONSENSE in str(error):
+        return "retry", "garbage"
+    if status in (408, 409) or status >= 500:
+        return "retry", "down"
+    return ("stop", "") if status else ("fall back", "garbage")
 
 
-def _retry_after(error: ModelError) -> float:
-    headers = getattr(error.__cause__, "litellm_response_headers", None) or {}
+TOO_LONG = re.compile(r"exceed_context_size|context_length_exceeded|exceeds the available context size")
+REFUSED = re.compile(r"content_policy_violation|content_filter|ResponsibleAIPolicyViolation")
+"""Both said by servers whose words litellm does not know."""
+NONSENSE = "Invalid response object"
+"""litellm's word for an answer that is in no form of an answer."""
+
+
+def retry_after(error: Exception) -> float:
+    """Seconds, as the server's header has it: a number of them, or a date; 0: it has not said."""
+    told = str((getattr(error, "litellm_response_headers", None) or {}).get("retry-after", ""))
     try:
-        return float(headers.get("retry-after", 0))
+        seconds = float(told) if told[:1].isdigit() else parsedate_to_datetime(told).timestamp() - time.time()
     except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < float("inf") else 0.0
+
+
+def _format(request: Request) -> dict[str, object]:
+    if request.schema is None:
+        return {}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(request.schema)}}
+
+
+def _size(chunk: Any) -> int:
+    """Characters of a piece, and one for the piece itself, so that nothing goes on for ever."""
+    size = 1
+    for choice in chunk.choices:
+        size += len(choice.delta.content or "") + len(getattr(choice.delta, "reasoning_content", None) or "")
+        size += sum(len(call.function.arguments or "") for call in choice.delta.tool_calls or () if call.function)
+    return size
+
+
+def _known_cost(litellm: Any, response: Any) -> float:
+    try:
+        return float(litellm.completion_cost(completion_response=response))
+    # For a model without a known price litellm raises a plain Exception.
+    except Exception:
         return 0.0
 
 
-def _usage(litellm: Any, response: Any) -> Usage:
-    usage = getattr(response, "usage", None)
-    try:
-        cost = float(litellm.completion_cost(completion_response=response))
-    # For a model without a known price litellm raises a plain Exception.
-    except Exception:
-        cost = 0.0
-    return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost) if usage else Usage(cost=cost)
+def _whole(number: object) -> int:
+    """The number, where it is one; servers and price lists hold other things too."""
+    return max(int(number), 0) if isinstance(number, int | float) else 0
 
 
 def _address(profile: ModelProfile, environment: Mapping[str, str]) -> tuple[str, str]:

@@ -4,9 +4,10 @@ import asyncio
 import json
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import uvicorn
@@ -31,6 +32,14 @@ class Answer:
     """Never answer."""
     cut: bool = False
     """Close the connection half-way."""
+    body: str = ""
+    """Sent as it stands, whatever was asked."""
+    held: asyncio.Event | None = None
+    """After the first piece of a stream nothing more comes before this is set."""
+    endless: bool = False
+    """A stream that says its text again and again."""
+    reason: str = ""
+    """Why the answer ends, if not as it seems."""
 
 
 @dataclass
@@ -64,6 +73,8 @@ class OpenAIServer:
             message = answer.message or f"status {answer.status} as told"
             error = {"error": {"message": message, "type": "error", "code": None}}
             return JSONResponse(error, answer.status, dict(answer.headers))
+        if answer.body:
+            return Response(answer.body, media_type="text/event-stream" if asked.get("stream") else "application/json")
         if asked.get("stream"):
             return StreamingResponse(_events(asked, answer), media_type="text/event-stream")
         return _whole(asked, answer)
@@ -122,14 +133,23 @@ async def _torn(body: str) -> AsyncIterator[str]:
 
 async def _events(asked: Mapping[str, Any], answer: Answer) -> AsyncIterator[str]:
     deltas = list(_deltas(answer))
-    for number, delta in enumerate(deltas):
+    for number, delta in enumerate(_again_and_again(deltas) if answer.endless else deltas):
         if answer.cut and number == len(deltas) // 2:
             raise ConnectionResetError("cut as told")
+        if answer.held and number == 2:
+            await answer.held.wait()
+        # Nothing waits for a reader that is gone: let the server see that it is.
+        await asyncio.sleep(0)
         yield _event(asked, [{"index": 0, "delta": delta, "finish_reason": None}])
     yield _event(asked, [{"index": 0, "delta": {}, "finish_reason": _reason(answer)}])
     if (asked.get("stream_options") or {}).get("include_usage"):
         yield _event(asked, [], _usage(asked, answer))
     yield "data: [DONE]\n\n"
+
+
+def _again_and_again(deltas: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield deltas[0]
+    yield from cycle(deltas[1:])
 
 
 def _deltas(answer: Answer) -> list[dict[str, Any]]:
@@ -158,7 +178,7 @@ def _head(asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _reason(answer: Answer) -> str:
-    return "tool_calls" if answer.calls else "stop"
+    return answer.reason or ("tool_calls" if answer.calls else "stop")
 
 
 def _usage(asked: Mapping[str, Any], answer: Answer) -> dict[str, int]:
