@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
-from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Turn
+from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
@@ -50,6 +50,7 @@ class Workshop:
         # Operators' code is imported here, and may take its time.
         parts = await asyncio.to_thread(self._parts, agent, {size: model for size, (model, _) in models.items()})
         runtime = AgentRuntime(agent, parts, self.turns, self.alone)
+        await runtime.open()
         return runtime, {size: choice for size, (_, choice) in models.items()}
 
     async def _model(self, profile: ModelProfile, agent: str, environment: Mapping[str, str]) -> tuple[Model, Choice]:
@@ -60,7 +61,8 @@ class Workshop:
         return Parts(
             models=models,
             providers={use.name: self._part(registry.PROVIDERS, use) for use in agent.context},
-            actions={action.name: self._action(action) for action in agent.actions},
+            actions={it.name: self._action(it) for it in agent.actions if it.type not in registry.TOOLBOX_TYPES},
+            toolboxes=[self._toolbox(it) for it in agent.actions if it.type in registry.TOOLBOX_TYPES],
             gates={name: part for name, part in evaluators.items() if not hasattr(part, "every")},
             reflections={name: part for name, part in evaluators.items() if hasattr(part, "every")},
             templates=Templates(agent.sources),
@@ -75,6 +77,11 @@ class Workshop:
         make: Any = registry.find(registry.ACTION_TYPES, definition.entrypoint if built_in else definition.type)
         action: Action = make(definition, self.given)
         return action
+
+    def _toolbox(self, definition: ActionDefinition) -> Toolbox:
+        make: Any = registry.find(registry.TOOLBOX_TYPES, definition.type)
+        toolbox: Toolbox = make(definition, self.given)
+        return toolbox
 
     # --- a client
 

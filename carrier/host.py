@@ -261,7 +261,7 @@ class Host:
             log.warning("some answers are not sent yet; they are sent at the next start")
 
     async def close(self) -> None:
-        await self.living.clients.close()
+        await self.living.close()
 
 
 @asynccontextmanager

@@ -40,6 +40,10 @@ class AskModel(Protocol):
 
 
 class Once(Protocol):
+    @property
+    def key(self) -> str:
+        """Whose journal it is, and which part's place in it: the same when it is run again after a crash."""
+
     def __call__(self, name: str, work: Callable[[], Awaitable[T]], form: type[T] = ...) -> Awaitable[T]:
         """Give back what the journal holds under this name, else do the work and write its result down.
 
@@ -114,9 +118,26 @@ class Action(Protocol):
     parameters: Mapping[str, object]
     repeat: Literal["never", "keyed", "safe"]
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> object:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
         """Do it. What comes back is shown to the model (text, or anything JSON can say);
         `ActionError` tells it why not."""
+
+
+class Toolbox(Protocol):
+    """One definition that stands for several actions, which are known once it is open."""
+
+    async def open(self) -> Mapping[str, Action]:
+        """The actions, by the name that agents call them by; raises UnknownPart when there can be none."""
+
+    async def close(self) -> None:
+        """Lets go of what it holds; nobody calls its actions any more."""
+
+
+class ChangingToolbox(Toolbox, Protocol):
+    """One whose actions may become others while it is open."""
+
+    changed: Callable[[Mapping[str, Action]], None]
+    """Called on the event loop with the actions there are now, whenever they are others; for its owner to set."""
 
 
 class Provider(Protocol):

@@ -26,7 +26,14 @@ ACTIONS = {
 
 ACTION_TYPES = {
     "python": "carrier.actions.python:PythonAction",
+    "http": "carrier.actions.http:HttpAction",
 }
+
+TOOLBOX_TYPES = {
+    "mcp": "carrier.actions.mcp.toolbox:McpToolbox",
+    "openapi": "carrier.actions.openapi:OpenApiToolbox",
+}
+"""Types of actions that are several: each is called NAME/TOOL."""
 
 CLIENTS = {
     "console": "carrier.clients.console:Console",

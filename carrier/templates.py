@@ -3,7 +3,7 @@
 They are the operator's own; the text of a message never becomes one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from traceback import walk_tb
@@ -81,6 +81,59 @@ def phrase(text: str) -> Callable[[Mapping[str, object]], str]:
     _outline("phrase", text)
     templates = Templates({"phrase": TemplateFile("phrase", text)})
     return lambda values: templates.render("phrase", values)
+
+
+@lru_cache(maxsize=2048)
+def value(text: str) -> Callable[[Mapping[str, object]], object]:
+    """The same, but what a text that is one expression and nothing else comes to keeps its type."""
+    filled = phrase(text)
+    if not (expression := _lone_expression(text)):
+        return filled
+    keeping = phrase(f"{{{{ {_KEEP}(({expression})) }}}}")
+
+    def kept(values: Mapping[str, object]) -> object:
+        # First as it is written, for an error that speaks of nothing else.
+        filled(values)
+        found: list[object] = []
+        keeping({**values, _KEEP: found.append})
+        return found[0]
+
+    return kept
+
+
+_KEEP = "kept" + "_" * 64
+"""Longer than the name of any parameter."""
+
+
+def _lone_expression(text: str) -> str:
+    body, text = SANDBOX.parse(text.strip(), "phrase").body, text.strip()
+    whole = text.startswith("{{") and text.endswith("}}") and len(body) == 1 and isinstance(body[0], nodes.Output)
+    lone = whole and len(getattr(body[0], "nodes", ())) == 1
+    return text[2:-2].removeprefix("-").removesuffix("-") if lone else ""
+
+
+@lru_cache(maxsize=2048)
+def address(text: str) -> Callable[[Mapping[str, object]], str]:
+    """A phrase for a URL: what each expression comes to is percent-encoded, so that it stays where it stands."""
+    _outline("phrase", text)
+    tokens = list(SANDBOX.lex(text))
+    return phrase("".join(_encoding(tokens, at) for at in range(len(tokens))))
+
+
+def _encoding(tokens: Sequence[tuple[int, str, str]], at: int) -> str:
+    line, token, written = tokens[at]
+    if token == "variable_begin":
+        return f"{written} (("
+    if token != "variable_end":
+        return written
+    if _ends_in_urlencode(tokens[:at]):
+        raise TemplateError("phrase", line, "`| urlencode` is left out here: what stands in a URL is encoded anyway")
+    return f") | string | urlencode | replace('/', '%2F')) {written}"
+
+
+def _ends_in_urlencode(tokens: Sequence[tuple[int, str, str]]) -> bool:
+    words = [written for _, token, written in tokens if token != "whitespace"]
+    return words[-2:] == ["|", "urlencode"]
 
 
 def variables(source: str, name: str = "phrase") -> set[str]:

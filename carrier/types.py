@@ -484,6 +484,8 @@ class Agent:
     respond: Literal["addressed", "always", "never"] = "addressed"
     context: tuple[PartUse, ...] = ()
     actions: tuple[ActionDefinition, ...] = ()
+    tools: tuple[str, ...] = ()
+    """Patterns of the tools it may use of those of its actions that are several, as in `github/get_*`."""
     evaluators: tuple[PartUse, ...] = ()
     memory: MemorySettings = MemorySettings()
     limits: AgentLimits = AgentLimits()

@@ -29,7 +29,14 @@ FLOORS = (
         "carrier.media",
         "carrier.analytics",
     },
-    {"carrier.interfaces", "carrier.registry", "carrier.templates", "carrier.lock", "carrier.config.models"},
+    {
+        "carrier.interfaces",
+        "carrier.registry",
+        "carrier.templates",
+        "carrier.egress",
+        "carrier.lock",
+        "carrier.config.models",
+    },
     {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox"},
     {"carrier"},
 )
@@ -46,7 +53,7 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for other in FLOOR_OF)}
 """Packages whose modules stand on several floors."""
 
-HEAVY = ("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy")
+HEAVY = ("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp")
 """Costs too much to be imported before the host listens."""
 
 ROOT = Path(__file__).parent.parent

@@ -21,5 +21,5 @@ class Ignore:
     def __init__(self, settings: object, given: Given):
         pass
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> Response:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> Response:
         return SILENCE

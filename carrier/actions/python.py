@@ -49,7 +49,7 @@ class PythonAction:
             reason = str(error).splitlines()[0]
             raise UnknownPart(f"{definition.entrypoint}: its parameters cannot be put into JSON: {reason}") from error
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> object:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
         values = self._validated(arguments)
         given = (turn,) if self._takes_turn else ()
         try:

@@ -26,6 +26,6 @@ class Reply:
     def __init__(self, settings: object, given: Given):
         pass
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> str:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> str:
         await turn.say(arguments["text"])
         return "It is said."

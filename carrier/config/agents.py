@@ -1,6 +1,6 @@
 """Agents resolved: each with its character, models, templates, actions and parts, and a hash of it all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -90,6 +90,7 @@ class Agents:
             respond=block.respond,  # type: ignore[arg-type]  # `decide` is told to be not yet there
             context=context,
             actions=tuple({action.name: action for action in actions}.values()),
+            tools=tuple(_tools(block, actions)),
             evaluators=evaluators,
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
             limits=AgentLimits(block.limits.steps, block.limits.turn),
@@ -222,32 +223,35 @@ class Agents:
 
     def _named_actions(self, name: str, definition: Definition, at: int) -> list[ActionDefinition]:
         """What an entry comes down to: an action, or all that a pattern is true of."""
-        if not models.is_name(name) and any(sign in name for sign in "*?["):
+        own, _, tool = name.partition("/")
+        if any(sign in own for sign in "*?["):
             return self._matching(name, definition, at)
-        for known in (f"{definition.name}.{name}", name):
-            if known in self._actions:
+        for known in (f"{definition.name}.{own}", own):
+            if known in self._actions and (not tool or self._actions[known].type in registry.TOOLBOX_TYPES):
                 self.names.rest_on_files(definition, self.names.rests.get(("action", known), ()))
-                return [replace(self._actions[known], name=name)]
+                return [replace(self._actions[known], name=own)]
         if name in registry.ACTIONS:
             return [ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name])]
-        if not self.names.knows_own("action", definition.name, name):
-            whole = self._whole(name)
-            self.names.unknown("action", whole, self.names.actions, definition, ("actions", at))
+        if not self.names.knows_own("action", definition.name, own):
+            if any(sign in tool for sign in "*?[") and own not in self.names.actions:
+                return self._nothing_matches(name, definition, at)
+            self.names.unknown("action", own if tool else name, self.names.actions, definition, ("actions", at))
         return []
 
-    def _whole(self, name: str) -> str:
-        """`github/create_issue` is a tool of `github`, and it is not known before it runs which it has."""
-        first = name.partition("/")[0]
-        there = first in self.names.of_kind["action"] or ("action", first) in self.names.around.broken
-        return first if there else name
-
     def _matching(self, pattern: str, definition: Definition, at: int) -> list[ActionDefinition]:
-        found = [name for name in sorted(self.names.actions) if fnmatchcase(name, pattern) and "." not in name]
-        if not found and self._whole(pattern) == pattern:
+        own, _, tool = pattern.partition("/")
+        found = [name for name in sorted(self.names.actions) if fnmatchcase(name, own) and "." not in name]
+        if not found:
+            return self._nothing_matches(pattern, definition, at)
+        names = [f"{name}/{tool}" if tool else name for name in found]
+        return [action for name in names for action in self._named_actions(name, definition, at)]
+
+    def _nothing_matches(self, pattern: str, definition: Definition, at: int) -> list[ActionDefinition]:
+        if ("action", pattern.partition("/")[0]) not in self.names.around.broken:
             hint = suggestion(pattern, sorted(self.names.actions))
             message = f"no action matches {pattern!r}"
             self.names.tell(definition, definition.warning(("actions", at), "CAR044", message, hint))
-        return [action for name in found for action in self._named_actions(name, definition, at)]
+        return []
 
     def _chosen(
         self, definition: Definition, block: models.Agent
@@ -294,6 +298,14 @@ def _permissions(block: models.Agent) -> Permissions:
         block.permissions.otherwise,
         *(tuple(Permitted(each.action, each.where) for each in listed) for listed in lists),
     )
+
+
+def _tools(block: models.Agent, actions: Sequence[ActionDefinition]) -> Iterator[str]:
+    """Which tools are meant: all of a toolbox that is named as a whole."""
+    boxes = {action.name for action in actions if action.type in registry.TOOLBOX_TYPES}
+    for entry in block.actions if boxes else ():
+        box, slash, _ = entry.name.partition("/")
+        yield entry.name if slash else f"{box}/*"
 
 
 def _purposes(block: models.Agent) -> Iterator[str]:

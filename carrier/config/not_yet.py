@@ -71,7 +71,7 @@ _WORDS = (
     _Word("client", "routes", "error"),
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
-    _Word("action", "type", "error", _other_than("python")),
+    _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
     _Word("evaluator", "", "error"),
     _Word("provider", "", "error"),
     _Word("schedule", "", "warning"),

@@ -10,12 +10,17 @@ from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
 from carrier.config.names import UNKNOWN, Names, Resolved
-from carrier.config.revisions import revision
-from carrier.config.validating import breaks
+from carrier.config.reading import Unreadable, decoded
+from carrier.config.revisions import digest, revision
+from carrier.config.validating import breaks, secrets_in
 from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
 
 B = TypeVar("B", bound=models.Described)
 T = TypeVar("T")
+
+
+DOCUMENT_BYTES = 1024 * 1024
+"""What a document of an API may have at most."""
 
 
 class Resolver:
@@ -83,8 +88,41 @@ class Resolver:
         return scripting.compiled(definition, block)
 
     def _action(self, definition: Definition, block: models.Action) -> ActionDefinition | None:
-        if not isinstance(block, models.PythonAction):
+        if isinstance(block, models.PythonAction):
+            return self._python(definition, block)
+        document = self._document(definition, block)
+        if document is None or block.type not in (*registry.ACTION_TYPES, *registry.TOOLBOX_TYPES):
             return None
+        self.names.secrets.update(secrets_in(block))
+        return ActionDefinition(
+            name=definition.name,
+            type=block.type,
+            description=block.description,
+            folder=self.names.around.project.root,
+            timeout=block.timeout,
+            repeat=block.repeat,
+            digest=digest(document.encode()),
+            code=document,
+            settings=block,
+        )
+
+    def _document(self, definition: Definition, block: models.Action) -> str | None:
+        """The text that the action's `document` leads to, where it has one; None if it cannot be read."""
+        self.names.rest(definition)
+        name = getattr(block, "document", "")
+        if not name:
+            return ""
+        path = self.names.around.project.root / name
+        self.names.files.add(path)
+        try:
+            text = decoded(self.names.around.contents.get(path, DOCUMENT_BYTES), name)
+        except (OSError, Unreadable):
+            # That it is not there is told where it is looked up.
+            return None
+        self.names.rest(definition, path)
+        return text
+
+    def _python(self, definition: Definition, block: models.PythonAction) -> ActionDefinition | None:
         found = self.names.code(definition, block.entrypoint)
         if found is None:
             return None

@@ -18,6 +18,8 @@ from carrier.types import Agent, Choice, ClientDefinition
 
 log = logging.getLogger(__name__)
 
+CLOSING_SECONDS = 10.0
+"""How long what agents hold open may take to close at the end of a host."""
 MAKING_SECONDS = 20.0
 """How long the making of an agent may take: operators' own code is imported then."""
 
@@ -77,6 +79,8 @@ class Living:
         self.door: Door | None = None
         self.broken: list[Broken] = []
         self._workshop, self._reloads = workshop, reloads
+        self.retiring: set[asyncio.Task[None]] = set()
+        """Agents that were swapped out and still have a turn under way, or something open."""
         self._made: dict[str, LivingAgent] = {}
         """Agents that do not answer yet."""
         self.ran: Mapping[Path, str] = {}
@@ -95,6 +99,19 @@ class Living:
             if any(each.refused for each in failed):
                 catalog = await again()
         await self._swap(catalog, swapped)
+
+    async def close(self) -> None:
+        await self.clients.close()
+        self._retire(self.agents.values())
+        if self.retiring:
+            await asyncio.wait(self.retiring, timeout=CLOSING_SECONDS)
+
+    def _retire(self, agents: Iterable[LivingAgent]) -> None:
+        """Have them close what they hold open when their last turn has ended."""
+        for agent in agents:
+            closing = asyncio.create_task(agent.runtime.close(), name=f"{agent.agent.name} retires")
+            self.retiring.add(closing)
+            closing.add_done_callback(self.retiring.discard)
 
     # --- made and proven
 
@@ -119,7 +136,10 @@ class Living:
     async def _make(self, agent: Agent, catalog: Catalog) -> None:
         try:
             async with asyncio.timeout(MAKING_SECONDS):
-                self._made[agent.name] = LivingAgent(*await self._workshop.runtime(agent, catalog.environment))
+                made = LivingAgent(*await self._workshop.runtime(agent, catalog.environment))
+            if agent.name in self._made:
+                self._retire([self._made[agent.name]])
+            self._made[agent.name] = made
         except TimeoutError as error:
             raise CarrierError(f"its parts could not be made within {MAKING_SECONDS:g} s") from error
 
@@ -161,14 +181,18 @@ class Living:
         agents, clients = self._agents_to_do(catalog), self._clients_to_do(catalog)
         # Together, with no await in between: no message finds one of them new and another one old.
         self.catalog, self.ran = catalog, catalog.digests
+        retired = [self.agents[name] for name in (*(it.name for it in agents.changed), *agents.gone)]
         for agent in (*agents.new, *agents.changed):
             self.agents[agent.name] = self._made[agent.name]
             log.info("%s: live, with %s", agent.name, self.agents[agent.name].models["large"].use)
         for name in agents.gone:
             del self.agents[name]
             log.info("%s: gone", name)
+        # What was made and overtaken never answers.
+        retired += [made for name, made in self._made.items() if self.agents.get(name) is not made]
         self._made.clear()
         swapped()
+        self._retire(retired)
         for name in clients.gone:
             await self.clients.remove(name)
         await _gathered([self.clients.swap_in(each.name) for each in (*clients.new, *clients.changed)])

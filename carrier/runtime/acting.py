@@ -26,7 +26,12 @@ class Acting:
     """The actions of one agent. Whatever happens in one, the model is told, and the turn goes on."""
 
     def __init__(self, actions: Mapping[str, Action], ask: Ask, check: Check):
-        self._actions, self._ask, self._check = actions, ask, check
+        self._ask, self._check = ask, check
+        self.replace(actions)
+
+    def replace(self, actions: Mapping[str, Action]) -> None:
+        """Have these actions from now on; a call under way goes on with what it began with."""
+        self._actions = actions
         self.tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
 
     async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
@@ -113,7 +118,7 @@ class Acting:
             log.error("%s: %s is in doubt: %s", turn.agent.name, call.name, error)
             return ActionResult(call, "in doubt", str(error))
         except ActionError as error:
-            return ActionResult(call, "failed", str(error))
+            return ActionResult(call, "failed", _text(str(error)))
         except Exception as error:
             log.exception("%s: the action %s failed", turn.agent.name, call.name)
             return ActionResult(call, "failed", f"{call.name} failed: {type(error).__name__}")

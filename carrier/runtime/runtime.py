@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
 from typing import Literal
 
-from carrier.interfaces import Action, Gate, Model, Provider, Reflection
+from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
@@ -27,6 +29,8 @@ class Parts:
     gates: Mapping[str, Gate]
     reflections: Mapping[str, Reflection]
     templates: Templates
+    toolboxes: Sequence[Toolbox] = ()
+    """Actions that are several, and may become others while they are open."""
 
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -44,9 +48,58 @@ class AgentRuntime:
         self._gates = Gates(parts.gates, self.ask)
         self._acting = Acting(parts.actions, self.ask, self._check)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
+        self._tools: dict[int, Mapping[str, Action]] = {}
+        """What each toolbox holds now."""
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # --- its life
+
+    async def open(self) -> None:
+        """Open its toolboxes; raises what they raise, and leaves none open then."""
+        try:
+            for number, toolbox in enumerate(self.parts.toolboxes):
+                self._take(number, await toolbox.open())
+                if hasattr(toolbox, "changed"):
+                    toolbox.changed = partial(self._take, number)
+        except BaseException:
+            await self._close_toolboxes()
+            raise
+
+    def _take(self, number: int, tools: Mapping[str, Action]) -> None:
+        """Have these tools of a toolbox, as far as the agent may use them."""
+        wanted = self.agent.tools
+        self._tools[number] = {
+            name: tool for name, tool in tools.items() if any(fnmatchcase(name, pattern) for pattern in wanted)
+        }
+        found = {name: tool for held in self._tools.values() for name, tool in held.items()}
+        self._acting.replace({**self.parts.actions, **found})
+
+    async def close(self) -> None:
+        """Close what it has open, once the turns under way have ended."""
+        await self._idle.wait()
+        await self._close_toolboxes()
+
+    async def _close_toolboxes(self) -> None:
+        for number in list(self._tools):
+            del self._tools[number]
+            await self.parts.toolboxes[number].close()
+
+    # --- the loop
 
     async def turn(self, message_id: str, message: Message | None = None) -> None:
         """Process, generate, act, evaluate, send, remember: one pass, resumable at every line."""
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            await self._turn(message_id, message)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _turn(self, message_id: str, message: Message | None) -> None:
         turn = await self._turns.take(self.agent, message_id, message)
         if turn is None:
             return

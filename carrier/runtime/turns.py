@@ -297,9 +297,6 @@ class OpenTurn:
             name = f"{step}/ask/{next(number)}"
             return (await self.journal.paid(name, lambda: ask(system, text, purpose, model))).text
 
-        async def once(name: str, work: Callable[[], Awaitable[Any]], form: Any = object) -> Any:
-            return await self.journal.once(f"{step}/{name}", work, form)
-
         async def keep(text: str) -> None:
             await self._remember(f"{self.id}/{step}/fact/{next(number)}", text)
 
@@ -314,7 +311,7 @@ class OpenTurn:
             ask_model=ask_model,
             recall=self._recall,
             remember=keep,
-            once=once,
+            once=_Once(self.journal, step),
         )
 
     async def _recall(self, text: str) -> list[Recalled]:
@@ -354,6 +351,21 @@ def _notice(agent: Agent, number: str, call: ActionCall, asker: str, room: str) 
         f"#{number}: {agent.character.display_name} wants to run {call.name} with {arguments} for {asker} in {room}. "
         f"Answer `approve {number}` or `refuse {number}`."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """The journal, from one part's place in it."""
+
+    journal: Journal
+    step: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.journal.id}/{self.step}"
+
+    async def __call__(self, name: str, work: Callable[[], Awaitable[Any]], form: Any = object) -> Any:
+        return await self.journal.once(f"{self.step}/{name}", work, form)
 
 
 async def _nobody_speaks(text: str) -> None:

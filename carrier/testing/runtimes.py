@@ -39,7 +39,7 @@ class Doing:
     parameters: Mapping[str, object] = field(default_factory=lambda: {"type": "object"})
     description: str = ""
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> object:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
         return await self.do(turn, **arguments)
 
 

@@ -37,7 +37,7 @@ class TurnMaker:
     def given(self) -> Given:
         return Given(self._recent, lambda: self.secrets, lambda: self.now)
 
-    def turn(self, agent: Agent = AGENT, message: Message = MESSAGE) -> Turn:
+    def turn(self, agent: Agent = AGENT, message: Message = MESSAGE, key: str = "turn/action/00/00") -> Turn:
         return Turn(
             message,
             agent,
@@ -48,7 +48,7 @@ class TurnMaker:
             ask_model=self.ask_model,
             recall=self._recall,
             remember=self._remember,
-            once=_once,
+            once=_Once(key),
         )
 
     async def ask_model(self, system: str, text: str, *, purpose: str, model: str = "small") -> str:
@@ -68,5 +68,11 @@ class TurnMaker:
         self.remembered.append(text)
 
 
-async def _once(name: str, work: Callable[[], Awaitable[Any]], form: type[Any] = object) -> Any:
-    return await work()
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """No journal: the work is done each time."""
+
+    key: str
+
+    async def __call__(self, name: str, work: Callable[[], Awaitable[Any]], form: type[Any] = object) -> Any:
+        return await work()
