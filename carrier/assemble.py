@@ -1,25 +1,40 @@
 """The one place where implementations are chosen: turns definitions into living parts."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
 from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn
+from carrier.ledger import people
+from carrier.ledger.rooms import END_OF_TIME
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
 from carrier.models.opening import Models
+from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.templates import Templates
-from carrier.types import ActionDefinition, Agent, Choice, ClientDefinition, Line, ModelProfile, PartUse
+from carrier.types import (
+    ActionDefinition,
+    Agent,
+    Choice,
+    ClientDefinition,
+    Line,
+    Memory,
+    ModelProfile,
+    PartUse,
+    Person,
+    Recalled,
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +49,29 @@ class Workshop:
 
     @property
     def given(self) -> Given:
-        return Given(self._recent, self.secrets, lambda: datetime.now(UTC))
+        return Given(self._recent, self.secrets, lambda: datetime.now(UTC), self._people, self._facts, self._documents)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """What agents were given to read."""
+        return Documents(self.turns.ledger, self.turns.memories)
 
     async def _recent(self, turn: Turn, most: int) -> list[Line]:
         return await self.turns.windows.recent(turn.agent, turn.message, most)
+
+    async def _people(self, turn: Turn, most: int) -> list[Person]:
+        before = turn.message.at or END_OF_TIME
+        query = partial(people.present, agent=turn.agent.name, room=turn.message.room, before=before, most=most)
+        return await self.turns.ledger.read(query)
+
+    async def _facts(self, turn: Turn, about: Sequence[Person], most: int) -> list[Memory]:
+        room = turn.message.room if turn.agent.memory.scope == "room" else ""
+        ids = {person.id for person in about}
+        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most)
+        return await self.turns.ledger.read(query)
+
+    async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
+        return await self.documents.recall(turn.agent, text, most)
 
     # --- an agent
 
@@ -57,19 +91,26 @@ class Workshop:
         return await self.models.open(profile, agent, environment, self.port())
 
     def _parts(self, agent: Agent, models: Mapping[Literal["large", "small"], Model]) -> Parts:
-        evaluators = {use.name: self._part(registry.EVALUATORS, use) for use in agent.evaluators}
+        evaluators = {
+            use.name: self._part(registry.EVALUATORS, registry.EVALUATOR_TYPES, use) for use in agent.evaluators
+        }
+        stages = {name: _stage(part) for name, part in evaluators.items()}
         return Parts(
             models=models,
-            providers={use.name: self._part(registry.PROVIDERS, use) for use in agent.context},
+            providers={use.name: self._part(registry.PROVIDERS, registry.PROVIDER_TYPES, use) for use in agent.context},
             actions={it.name: self._action(it) for it in agent.actions if it.type not in registry.TOOLBOX_TYPES},
             toolboxes=[self._toolbox(it) for it in agent.actions if it.type in registry.TOOLBOX_TYPES],
-            gates={name: part for name, part in evaluators.items() if not hasattr(part, "every")},
-            reflections={name: part for name, part in evaluators.items() if hasattr(part, "every")},
+            gates={name: part for name, part in evaluators.items() if stages[name] == "reply"},
+            checks={name: part for name, part in evaluators.items() if stages[name] == "message"},
+            reflections={name: part for name, part in evaluators.items() if stages[name] == "after"},
             templates=Templates(agent.sources),
         )
 
-    def _part(self, kind: Mapping[str, str], use: PartUse) -> Any:
-        make: Any = registry.find(kind, use.name)
+    def _part(self, kind: Mapping[str, str], types: Mapping[str, str], use: PartUse) -> Any:
+        if use.definition:
+            make: Any = registry.find(types, use.definition.type)
+            return make(use.definition, self.given)
+        make = registry.find(kind, use.name)
         return make(make.Settings.model_validate(use.settings), self.given)
 
     def _action(self, definition: ActionDefinition) -> Action:
@@ -89,6 +130,10 @@ class Workshop:
         make: Any = registry.find(registry.CLIENTS, definition.type)
         client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
         return client
+
+
+def _stage(evaluator: object) -> str:
+    return "after" if hasattr(evaluator, "every") else getattr(evaluator, "stage", "reply")
 
 
 open_models = Models

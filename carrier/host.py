@@ -265,8 +265,12 @@ class Host:
 
 
 @asynccontextmanager
-async def running(catalog: Catalog, environment: Mapping[str, str] = os.environ) -> AsyncIterator[Host]:
+async def running(
+    catalog: Catalog, environment: Mapping[str, str] = os.environ, watch: bool = True
+) -> AsyncIterator[Host]:
     """A host that lives while the block runs; leaving it drains and closes everything, in reverse.
+
+    It follows its files, unless it is told not to `watch`: then it stays what the catalog says.
 
     Its data folder has to be `locked` meanwhile.
     """
@@ -281,7 +285,7 @@ async def running(catalog: Catalog, environment: Mapping[str, str] = os.environ)
         await host.begin()
         opened.push_async_callback(host.close)
         parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads)
-        lives = [*(part.run() for part in parts), _watch(host)]
+        lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host
             await host.drain()

@@ -13,6 +13,7 @@ from carrier.types import (
     Memory,
     Message,
     Outgoing,
+    Person,
     Recalled,
     Request,
     Response,
@@ -73,6 +74,10 @@ class Turn:
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
+async def _nothing(*asked: object) -> list[Any]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a part is handed when it is made, as `Part(settings, given)`: the few things of the host it may use."""
@@ -82,6 +87,12 @@ class Given:
     secrets: Callable[[], Collection[str]]
     """The values no text may carry out."""
     now: Callable[[], datetime]
+    people: Callable[[Turn, int], Awaitable[list[Person]]] = _nothing
+    """Who speaks in the turn's room, the latest first."""
+    facts: Callable[[Turn, Sequence[Person], int], Awaitable[list[Memory]]] = _nothing
+    """What is known of people, as far as the agent's memory goes, the newest first."""
+    documents: Callable[[Turn, str, int], Awaitable[list[Recalled]]] = _nothing
+    """What comes up for a text in what the agent was given to read, strongest first."""
 
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -141,7 +152,10 @@ class ChangingToolbox(Toolbox, Protocol):
 
 
 class Provider(Protocol):
-    """Part of the state: what it returns stands in the templates under the provider's name."""
+    """Part of the state: what it returns stands in the templates under the provider's name.
+
+    It may have `seconds`, its own time limit.
+    """
 
     async def __call__(self, turn: Turn) -> object: ...
 
@@ -152,10 +166,16 @@ class Verdict:
 
     text: str
     held: str = ""
+    attempts: int = 0
+    """How often an answer that is held may be written anew, by the reason it is held for."""
 
 
 class Gate(Protocol):
-    """An evaluator that stands before everything that leaves. One that raises holds the text."""
+    """An evaluator that stands before everything that leaves. One that raises holds the text.
+
+    One with a `stage` of "message" judges the message instead, before a model is asked. Where it holds it or changes
+    it, the turn ends: with the operator's words, or with what it was changed to.
+    """
 
     async def __call__(self, turn: Turn, text: str) -> Verdict: ...
 
@@ -242,5 +262,8 @@ class Memories(Protocol):
         self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
     ) -> list[Recalled]:
         """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone."""
+
+    async def forget(self, ids: Collection[str]) -> None:
+        """Return when nothing of these can be recalled any more; the ledger's log must have forgotten them before."""
 
     def state(self) -> MemoryState: ...

@@ -129,6 +129,8 @@ class Prompt:
 
     system: str
     conversation: tuple[Said, ...]
+    left_out: tuple[str, ...] = ()
+    """What did not fit, in words for the operator; no model is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,15 @@ class Scope:
     agent: str
     room: str = ""
     entity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who speaks in a room."""
+
+    id: str
+    """The entity, `platform:id`."""
+    name: str
 
 
 # --- who an agent is: files resolved into values that hold all they rest on ---------------------------
@@ -370,6 +381,8 @@ class ModelProfile:
     base_url: str = ""
     api_key: SecretStr | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+    window: int = 0
+    """Tokens that it reads, as `params: { max_input_tokens }` says; 0: not known."""
     scripts: Mapping[str, Script] = field(default_factory=dict)
     """The scripts that `scripted/NAME` or `auto` may come down to, by name."""
     fallback: tuple["ModelProfile", ...] = ()
@@ -406,11 +419,60 @@ class ActionDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class PartDefinition:
+    """A provider or an evaluator of the operator's own, as its file describes it; `digest` covers the code it runs."""
+
+    name: str
+    """As its agent calls it."""
+    type: str
+    entrypoint: str = ""
+    folder: Path = Path()
+    """The project's folder, which entry points in files start from."""
+    timeout: float = 5.0
+    digest: str = ""
+    code: str = field(default="", repr=False)
+    """The text of the file that the entry point names, as it was when the catalog was made."""
+    stage: Literal["message", "reply", "after"] = "reply"
+    """Of an evaluator, as all that follows."""
+    question: str = ""
+    passes: float = 0.7
+    """The score it needs."""
+    on_fail: Literal["revise", "replace", "block"] = "block"
+    text: str = ""
+    """What is said instead, for `replace`."""
+    attempts: int = 2
+    """Of revising."""
+    every: int = 8
+    """Messages between two looks back, for `after`."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartUse:
     """A provider or an evaluator that an agent names, with the settings it gives it."""
 
     name: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    definition: PartDefinition | None = None
+    """Of one of the operator's own, with those settings laid over it; None: it is built in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What an agent can recall without having been told: files of the project, as patterns of paths, and texts."""
+
+    folder: Path = Path()
+    """The project's, which the patterns start from."""
+    files: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What an agent is after."""
+
+    name: str
+    description: str
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,6 +550,8 @@ class Agent:
     """Patterns of the tools it may use of those of its actions that are several, as in `github/get_*`."""
     evaluators: tuple[PartUse, ...] = ()
     memory: MemorySettings = MemorySettings()
+    knowledge: Knowledge = Knowledge()
+    goals: tuple[Goal, ...] = ()
     limits: AgentLimits = AgentLimits()
     words: Words = Words()
     permissions: Permissions = Permissions()

@@ -52,7 +52,9 @@ def test_the_smallest_agent_is_one_small_file_and_has_its_name(tmp_path: Path) -
 def test_what_an_agent_does_not_say_has_a_default(tmp_path: Path) -> None:
     agent = loaded(tmp_path, {}).agents["hello"]
 
-    assert [use.name for use in agent.context] == ["character", "recent_messages", "memories", "time"]
+    assert [use.name for use in agent.context] == [
+        "character", "recent_messages", "memories", "knowledge", "goals", "time",
+    ]  # fmt: skip
     assert agent.actions == (ActionDefinition("ignore", "built-in", entrypoint="carrier.actions.ignore:Ignore"),)
     assert agent.evaluators == (PartUse("no_secrets"),)
     assert agent.templates == {"chat": "chat.j2"}
@@ -353,9 +355,9 @@ def test_what_is_wrong_with_the_host_is_told(tmp_path: Path, text: str, place: s
             "did you mean 'time'?",
         ),
         (
-            {"templates/chat.j2": "{{ goals }}"},
+            {"templates/chat.j2": "{{ schedule }}"},
             "templates/chat.j2:1:4: CAR031",
-            "there are actions, agent, character, ",
+            "there are actions, agent, character, facts, goals, ",
         ),
         ({"templates/time.j2": "\n\nIt is {{ tiem }}"}, "templates/time.j2:3:10: CAR031", "did you mean 'time'?"),
         ({"templates/chat.j2": "hi\n{% if %}"}, "templates/chat.j2:2:1: CAR030", "Expected an expression"),

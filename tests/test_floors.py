@@ -12,6 +12,7 @@ import pytest
 FLOORS = (
     {"carrier.__main__"},
     {"carrier.cli"},
+    {"carrier.trying"},
     {"carrier.api"},
     {"carrier.host"},
     {"carrier.living"},
@@ -29,6 +30,7 @@ FLOORS = (
         "carrier.media",
         "carrier.analytics",
     },
+    {"carrier.functions"},
     {
         "carrier.interfaces",
         "carrier.registry",
@@ -37,7 +39,7 @@ FLOORS = (
         "carrier.lock",
         "carrier.config.models",
     },
-    {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox"},
+    {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox", "carrier.threads"},
     {"carrier"},
 )
 """A floor is a set of parts; a part is a module or a package, and the longest name that fits a module is its part."""

@@ -11,11 +11,11 @@ import pytest
 from carrier.actions.ignore import Ignore
 from carrier.actions.python import PythonAction
 from carrier.actions.reply import Reply
-from carrier.actions.threads import Pool
 from carrier.errors import ActionError
 from carrier.interfaces import Action
 from carrier.registry import ACTIONS, UnknownPart, find
 from carrier.testing.turns import TurnMaker
+from carrier.threads import Pool
 from carrier.types import SILENCE, ActionDefinition
 
 ROOT = Path(__file__).parent.parent
@@ -180,7 +180,7 @@ def test_a_call_keeps_its_place_until_it_ends_and_one_that_never_began_never_wil
 async def test_blocking_code_runs_on_a_thread_of_its_own_and_async_code_on_the_loop(tmp_path: Path) -> None:
     code = "import threading\n{} act():\n    return threading.current_thread().name"
 
-    assert await run(action(tmp_path, code.format("def"))) == "carrier-action"
+    assert await run(action(tmp_path, code.format("def"))) == "carrier-function"
     assert await run(action(tmp_path, code.format("async def"))) == "MainThread"
 
 

@@ -94,6 +94,129 @@ async def test_a_text_of_which_nothing_is_left_is_silence(host: LittleHost) -> N
     assert (ended.outcome, ended.texts) == ("silent", ())
 
 
+# --- written anew ----------------------------------------------------------------------------------------------
+
+
+def fussy(attempts: int, *words: str) -> Judging:
+    """Holds what has one of the words, and lets it be written anew."""
+
+    async def judge(turn: Turn, text: str) -> Verdict:
+        found = [word for word in words if word in text]
+        return Verdict("", f"it says {found[0]}", attempts) if found else Verdict(text)
+
+    return Judging(judge)
+
+
+async def test_an_answer_is_written_anew_by_the_reason_it_was_held_for(host: LittleHost) -> None:
+    model = ListedModel("damn it", "oh well")
+    host.add(CAREFUL, model=model, gates={"polite": fussy(2, "damn"), "loud": Judging(shouts)})
+
+    ended = await host.ask("Lost again?")
+
+    assert (ended.outcome, ended.texts) == ("answered", ("OH WELL",))
+    *_, message, draft, reason = model.requests[-1].prompt.conversation
+    assert (message.text, draft.role, draft.text) == ("Lost again?", "assistant", "damn it")
+    assert reason.text == "[Your answer was not sent: polite: it says damn. Write it anew, and nothing else.]"
+    assert model.requests[-1].tools == ()
+
+
+async def test_what_fails_after_all_attempts_is_held(host: LittleHost) -> None:
+    model = ListedModel("damn", "damn you", "damn me", "fine")
+    host.add(CAREFUL, model=model, gates={"polite": fussy(2, "damn")})
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts, len(model.requests)) == ("held", ("I may not say.",), 3)
+
+
+async def test_what_was_written_anew_passes_every_gate_again(host: LittleHost) -> None:
+    model = ListedModel("damn", "a secret", "never sent")
+    gates = {"secret": fussy(0, "secret"), "polite": fussy(2, "damn")}
+    host.add(CAREFUL, model=model, gates=gates)
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts, len(model.requests)) == ("held", ("I may not say.",), 2)
+
+
+async def test_each_gate_has_attempts_of_its_own(host: LittleHost) -> None:
+    model = ListedModel("damn", "meh", "damn", "meh", "good")
+    host.add(CAREFUL, model=model, gates={"polite": fussy(2, "damn"), "keen": fussy(2, "meh")})
+
+    assert (await host.ask()).texts == ("good",)
+
+
+async def test_an_answer_that_comes_back_empty_is_held(host: LittleHost) -> None:
+    host.add(CAREFUL, model=ListedModel("damn", " "), gates={"polite": fussy(2, "damn")})
+
+    assert (await host.ask()).texts == ("I may not say.",)
+
+
+async def test_a_model_that_writes_anew_knows_what_came_of_its_actions(host: LittleHost) -> None:
+    async def roll(turn: Turn) -> str:
+        return "a four"
+
+    model = ListedModel(calls("roll"), "damn, four", "A four.")
+    host.add(model=model, actions=[Doing("roll", roll)], gates={"polite": fussy(1, "damn")})
+
+    assert (await host.ask()).texts == ("A four.",)
+    assert [said.role for said in model.requests[-1].prompt.conversation] == [
+        "user", "assistant", "tool", "assistant", "user",
+    ]  # fmt: skip
+
+
+async def test_what_an_action_says_is_never_written_anew(host: LittleHost) -> None:
+    async def speak(turn: Turn) -> str:
+        await turn.say("damn")
+        return "done"
+
+    model = ListedModel(calls("speak"), "Done.")
+    host.add(model=model, actions=[Doing("speak", speak)], gates={"polite": fussy(2, "damn")})
+
+    assert (await host.ask()).texts == ("Done.",)
+    assert len(model.requests) == 2
+
+
+async def test_a_text_that_is_written_anew_is_not_shown_as_it_grows(host: LittleHost) -> None:
+    gate = Judging(fussy(1, "damn").judge, lambda growing: None)
+    host.add(model=ListedModel("damn it", "oh well"), gates={"polite": gate})
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert (pieces, ended.texts) == ([], ("oh well",))
+
+
+# --- before a model is asked -----------------------------------------------------------------------------------
+
+
+async def test_a_message_that_a_check_holds_ends_the_turn_before_any_model(host: LittleHost) -> None:
+    model = ListedModel()
+    host.add(CAREFUL, model=model, checks={"calm": Judging(holds)})
+
+    ended = await host.ask("you fool")
+
+    assert (ended.outcome, ended.texts, model.requests) == ("held", ("I may not say.",), [])
+
+
+async def test_a_check_that_breaks_holds_the_message(host: LittleHost) -> None:
+    model = ListedModel()
+    host.add(CAREFUL, model=model, checks={"calm": Judging(breaks)})
+
+    assert ((await host.ask()).texts, model.requests) == (("I may not say.",), [])
+
+
+async def test_what_a_check_says_instead_passes_the_gates(host: LittleHost) -> None:
+    async def instead(turn: Turn, text: str) -> Verdict:
+        return Verdict("ask a doctor") if "pain" in text else Verdict(text)
+
+    model = ListedModel("Hello.")
+    host.add(CAREFUL, model=model, checks={"health": Judging(instead)}, gates={"loud": Judging(shouts)})
+
+    assert (await host.ask("my pain")).texts == ("ASK A DOCTOR",)
+    assert model.requests == []
+    assert (await host.ask("hi")).texts == ("HELLO.",)
+
+
 # --- streaming -------------------------------------------------------------------------------------------------
 
 

@@ -185,7 +185,7 @@ _AGENT = _in(
     ("a character's name in capitals", "character: Tifa\n", "1:12: CAR013", "lower-case letters"),
     ("an unknown action", "character: { bio: x }\nactions:\n  - rol_dice\n", "3:5: CAR021", "did you mean 'roll_dice'?"),
     ("an action with a hyphen", "character: { bio: x }\nactions: [roll-dice]\n", "2:11: CAR021", "did you mean 'roll_dice'?"),
-    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are ignore, reply"),
+    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are ignore, recall, remember, reply"),
     ("an unknown model", "character: { bio: x }\nmodel: larg\n", "2:8: CAR022", "did you mean 'large'?"),
     ("a model without its provider", "character: { bio: x }\nmodel: gpt-5\n", "2:8: CAR022", "there are large, small"),
     ("an unknown evaluator", "character: { bio: x }\nevaluators: [no_secret]\n", "2:14: CAR023", "did you mean 'no_secrets'?"),
@@ -489,7 +489,7 @@ _TEMPLATES = (
     *_in(
         "templates/chat.j2",
         ("a template's variable misspelt", "You are\n{{ charcter.display_name }}.\n", "2:4: CAR031", "did you mean 'character'?"),
-        ("a template's variable of another place", "{{ goals }}\n", "1:4: CAR031", "there are actions, agent"),
+        ("a template's variable of another place", "{{ schedule }}\n", "1:4: CAR031", "there are actions, agent"),
         ("a template's expression that is not closed", "Hi {{ agent.name }\n", "1:1: CAR030", "unexpected '}'"),
         ("a template's condition of nothing", "hi\n{% if %}x{% endif %}\n", "2:1: CAR030", "Expected an expression"),
         ("a template's condition without an end", "hi\n{% if agent %}\nx\n", "3:1: CAR030", "endif"),

@@ -1,25 +1,21 @@
 """Actions that are a Python function of the operator's: its parameters come from the type hints."""
 
 import asyncio
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import logging
 import re
-import sys
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
-from carrier.actions.threads import Pool
 from carrier.errors import ActionError, InDoubt
+from carrier.functions import load
 from carrier.interfaces import Given, Turn
 from carrier.registry import UnknownPart
+from carrier.threads import Pool
 from carrier.types import ActionDefinition
 
 log = logging.getLogger(__name__)
@@ -39,7 +35,7 @@ class PythonAction:
         self.repeat: Literal["never", "keyed", "safe"] = definition.repeat
         self._timeout = definition.timeout
         self._secrets = given.secrets
-        self._function = load(definition)
+        self._function = load(definition.entrypoint, definition.folder, definition.code)
         summary, documented = _docstring(self._function)
         self.description = definition.description or summary
         try:
@@ -102,41 +98,6 @@ class PythonAction:
             text = text.replace(secret, "[secret]")
         log.warning("%s failed at %s:%s: %s", self.name, place.filename, place.lineno, text[:500])
         return f"{self.name} failed: {text[:500]}"
-
-
-# --- the function --------------------------------------------------------------------------------------------
-
-
-def load(definition: ActionDefinition) -> FunctionType:
-    """The function an entry point names: `folder/file.py:function` or `package.module:function`."""
-    where, _, name = definition.entrypoint.rpartition(":")
-    try:
-        own = where.endswith(".py")
-        module = _of_text(definition.folder / where, definition.code) if own else importlib.import_module(where)
-        function = getattr(module, name)
-    # Operators' code runs here for the first time.
-    except (Exception, SystemExit) as error:
-        raise UnknownPart(f"{definition.entrypoint}: {type(error).__name__}: {error}") from error
-    if not inspect.isfunction(function):
-        raise UnknownPart(f"{definition.entrypoint} is no function")
-    return function
-
-
-def _of_text(path: Path, code: str) -> ModuleType:
-    """The module of just this text of the file: two versions live side by side, under names no import clashes with."""
-    name = f"carrier_action_{path.stem}_{hashlib.sha256(bytes(path) + code.encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = ModuleType(name, "An operator's action.")
-    module.__file__ = str(path)
-    # Dataclasses and pickle look their module up by name.
-    sys.modules[name] = module
-    try:
-        exec(compile(code, path, "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 # --- its parameters ------------------------------------------------------------------------------------------

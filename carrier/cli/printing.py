@@ -48,7 +48,7 @@ HIGHLIGHTS = (
     r"(?P<faint>  # \S+)$",
     r"^(?P<good>\+ create|ok\b)",
     r"^(?P<warning>[~!] (?:update|restart)|warning\b)",
-    r"^(?P<bad>- remove|problem\b)",
+    r"^(?P<bad>- remove|problem\b|failed\b)",
 )
 
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from carrier import registry
-from carrier.config import models
+from carrier.config import models, parts
 from carrier.config.characters import character, files_of
 from carrier.config.definitions import Definition
 from carrier.config.diagnostics import suggestion
@@ -22,6 +22,8 @@ from carrier.types import (
     AgentLimits,
     Approvals,
     Character,
+    Goal,
+    Knowledge,
     MemorySettings,
     ModelLimits,
     ModelProfile,
@@ -32,8 +34,14 @@ from carrier.types import (
     Words,
 )
 
-GIVEN = {"chat": ("agent", "message", "actions"), "facts": ("agent", "lines")}
-"""What each template is given; `chat` has what the agent's providers say beside it."""
+GIVEN = {
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "facts": ("agent", "lines"),
+}
+"""What each template is given; `chat` has what the agent's providers say beside it.
+
+What only some agents have is empty in the templates of the others.
+"""
 
 
 class Agents:
@@ -69,8 +77,10 @@ class Agents:
         who = self._character(definition, block)
         model = self._model(definition, block)
         small = self._profile(definition, "small", ("model",))
-        context = self.names.uses(block.context, registry.PROVIDERS, "provider", definition, "context")
-        evaluators = self.names.uses(block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators")
+        context = parts.uses(self.names, block.context, registry.PROVIDERS, "provider", definition, "context")
+        evaluators = parts.uses(
+            self.names, block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators"
+        )
         chosen = self._chosen(definition, block) if context is not None else None
         actions = [
             action
@@ -92,6 +102,8 @@ class Agents:
             actions=tuple({action.name: action for action in actions}.values()),
             tools=tuple(_tools(block, actions)),
             evaluators=evaluators,
+            knowledge=self._knowledge(definition, block),
+            goals=tuple(Goal(name, goal.description, goal.steps) for name, goal in block.goals.items()),
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
             limits=AgentLimits(block.limits.steps, block.limits.turn),
             words=Words(block.words.failed or "", block.words.held or ""),
@@ -153,6 +165,15 @@ class Agents:
             raise OSError("it leads out of the project's folder")
         return decoded(self.names.around.contents.get(file), name)
 
+    def _knowledge(self, definition: Definition, block: models.Agent) -> Knowledge:
+        """The character's and the agent's own."""
+        own, named = f"{definition.name}.character", str(block.character or definition.name)
+        key = own if self.names.knows_own("character", definition.name, "character") else named
+        of_character = self.names.characters[key][1].knowledge if key in self.names.characters else ()
+        files = tuple(dict.fromkeys([*(each for each in of_character if isinstance(each, str)), *block.knowledge]))
+        texts = tuple(each.text for each in of_character if not isinstance(each, str))
+        return Knowledge(self.names.around.project.root, files, texts) if files or texts else Knowledge()
+
     def _model(self, definition: Definition, block: models.Agent) -> ModelProfile | None:
         if isinstance(block.model, models.Model):
             return self._opened(definition, f"{definition.name}.model", block.model, definition, ("model",))
@@ -203,6 +224,7 @@ class Agents:
             base_url=model.base_url,
             api_key=model.api_key or None,
             params={key: natural(value) for key, value in model.params.items()},
+            window=_window(natural(model.params.get("max_input_tokens"))),
             scripts={each: scripts[each] for each in names if each in scripts},
             fallback=tuple(other for other in others if other),
             limits=_limits(model),
@@ -231,6 +253,8 @@ class Agents:
                 self.names.rest_on_files(definition, self.names.rests.get(("action", known), ()))
                 return [replace(self._actions[known], name=own)]
         if name in registry.ACTIONS:
+            if self.names.part(registry.ACTIONS, "action", name, definition, ("actions", at)) is None:
+                return []
             return [ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name])]
         if not self.names.knows_own("action", definition.name, own):
             if any(sign in tool for sign in "*?[") and own not in self.names.actions:
@@ -306,6 +330,10 @@ def _tools(block: models.Agent, actions: Sequence[ActionDefinition]) -> Iterator
     for entry in block.actions if boxes else ():
         box, slash, _ = entry.name.partition("/")
         yield entry.name if slash else f"{box}/*"
+
+
+def _window(written: object) -> int:
+    return written if isinstance(written, int) and written > 0 else 0
 
 
 def _purposes(block: models.Agent) -> Iterator[str]:

@@ -76,6 +76,8 @@ class Catalog:
     actions: Mapping[str, ActionDefinition]
     scripts: Mapping[str, Script]
     schedules: Mapping[str, Schedule]
+    tests: Mapping[str, models.Test] = field(compare=False)
+    """Each names its agent. No host runs on them: they count in no revision."""
     parked: Mapping[str, str]
     """Clients and actions that wait for a variable to be set, and for which."""
     problems: tuple[Problem, ...]
@@ -209,6 +211,7 @@ class _Loading:
             actions=resolved.actions,
             scripts=resolved.scripts,
             schedules=resolved.schedules,
+            tests=resolved.tests,
             parked=resolved.parked,
             problems=few(_without(secrets, each) for each in sorted(problems)),
             environment=host.variables.environment,
@@ -268,7 +271,7 @@ def _folders(folders: models.Folders) -> tuple[tuple[str, ...], ...]:
 def _resolved(last: Catalog | None) -> Resolved:
     if last is None:
         return Resolved()
-    return Resolved(last.agents, last.clients, last.actions, last.scripts, last.schedules)
+    return Resolved(last.agents, last.clients, last.actions, last.scripts, last.schedules, last.tests)
 
 
 def _worth_keeping(secrets: Iterable[str]) -> tuple[str, ...]:

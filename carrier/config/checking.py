@@ -39,6 +39,8 @@ class Check:
                 self.names.unknown("template", name, self.names.around.library.sources, by, path)
             case "room":
                 self._look_up_room(name, path, by)
+            case "call":
+                self._look_up_call(name, path, by)
             case "action":
                 self._look_up_pattern(name, path, by)
             case "folder":
@@ -73,14 +75,24 @@ class Check:
             message = f"{client} knows no room {room!r} by that name"
             self.names.tell(by, by.problem(path, "CAR045", message, suggestion(room, list(named))))
 
+    def _look_up_call(self, name: str, path: Trail, by: Definition) -> None:
+        """An action that somebody is expected to take: one for all, one of an agent's own, or a tool of either."""
+        known = self._actions()
+        if name.partition("/")[0] not in known:
+            self.names.unknown("action", name, known, by, path)
+
     def _look_up_pattern(self, pattern: str, path: Trail, by: Definition) -> None:
         """A pattern of a permission; one that forbids or asks, and matches nothing, would let all pass."""
-        names, tool_of = self.names, pattern.partition("/")[0]
-        known = {*names.actions, *(name.partition(".")[2] for name in names.of_kind["action"] if "." in name)}
+        names, tool_of, known = self.names, pattern.partition("/")[0], self._actions()
         if fnmatch.filter(known, pattern) or tool_of in known or ("action", tool_of) in names.around.broken:
             return
         told = by.problem if path[1] in ("ask", "deny") else by.warning
         names.tell(by, told(path, "CAR044", f"no action matches {pattern!r}", suggestion(pattern, sorted(known))))
+
+    def _actions(self) -> set[str]:
+        """What actions are called by the agents that may use them."""
+        own = (name.partition(".")[2] for name in self.names.of_kind["action"] if "." in name)
+        return {*self.names.actions, *own}
 
     def _look_up_file(self, mention: Mention, by: Definition) -> None:
         pattern = mention.name.rstrip("/")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from carrier import registry
 from carrier.config import layers, models
 from carrier.config.diagnostics import Problem, suggestion
 from carrier.config.not_yet import not_yet
@@ -97,8 +98,10 @@ def define(
     """What a document means with all that lies under it, or a draft of it with what is wrong."""
     type_ = str(document.data.get("type") or "")
     model = models.model_for(each.kind, type_)
+    if model is None and each.kind == "client" and type_ in registry.CLIENTS:
+        model = models.Client
     if model is None:
-        hint = suggestion(type_, models.types_of(each.kind))
+        hint = suggestion(type_, _types_of(each.kind))
         return None, [document.problem(("type",), "CAR028", f"unknown type of {each.kind} {type_!r}", hint)]
     filled = variables.fill(document)
     waits = tuple(missing for missing in filled.missing if _may_wait(each.kind, missing))
@@ -122,6 +125,10 @@ def define(
         Definition(each.kind, each.name, whole, filled.document, each.file, each.owner, under, waits, draft),
         problems,
     )
+
+
+def _types_of(kind: str) -> list[str]:
+    return list(dict.fromkeys([*models.types_of(kind), *(registry.CLIENTS if kind == "client" else ())]))
 
 
 def _named_twice(each: Written) -> Iterator[Problem]:

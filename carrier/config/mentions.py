@@ -22,6 +22,7 @@ Noun = Literal[
     "model",
     "template",
     "action",
+    "call",
     "file",
     "files",
     "folder",
@@ -50,6 +51,8 @@ def mentions(block: models.Described) -> Iterator[Mention]:
             yield from _of_schedule(block)
         case models.Action():
             yield from _of_action(block)
+        case models.Test():
+            yield from _of_test(block)
         case models.Evaluator() | models.Provider():
             yield from _one("code", getattr(block, "entrypoint", ""), ("entrypoint",))
         case models.Host():
@@ -100,6 +103,15 @@ def _of_schedule(schedule: models.Schedule) -> Iterator[Mention]:
 def _of_action(action: models.Action) -> Iterator[Mention]:
     yield from _one("command", next(iter(getattr(action, "command", ())), ""), ("command", 0))
     yield from _one("file", getattr(action, "document", ""), ("document",))
+
+
+def _of_test(test: models.Test) -> Iterator[Mention]:
+    if test.model and test.model != models.OWN and models.is_name(test.model):
+        yield Mention("model", test.model, ("model",))
+    for case, each in test.cases.items():
+        for number, turn in enumerate(each.turns):
+            for position, call in enumerate(turn.expect.actions or ()):
+                yield Mention("call", next(iter(call)), ("cases", case, "turns", number, "expect", "actions", position))
 
 
 def _of_host(host: models.Host) -> Iterator[Mention]:

@@ -17,7 +17,7 @@ from carrier.config.files import Contents, Project, Withheld
 from carrier.config.library import Library
 from carrier.config.reading import Trail, natural
 from carrier.config.validating import secrets_in, validated
-from carrier.types import ActionDefinition, Agent, ClientDefinition, PartUse, Schedule, Script
+from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
 
 B = TypeVar("B", bound=models.Described)
 
@@ -54,6 +54,7 @@ class Resolved:
     actions: Mapping[str, ActionDefinition] = field(default_factory=dict)
     scripts: Mapping[str, Script] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    tests: Mapping[str, models.Test] = field(default_factory=dict)
     parked: Mapping[str, str] = field(default_factory=dict)
     """Clients and actions that wait for a variable, and for which."""
 
@@ -105,8 +106,10 @@ class Names:
         self.failed = {*failed, *(each.key for each in self.enabled if each.draft)}
         self.characters = self.of(models.Character)
         self._rooms = {each.name: each.block.rooms for each in self.enabled if isinstance(each.block, models.Client)}
+        self.parts: dict[str, Mapping[str, tuple[Definition, models.Provider | models.Evaluator]]]
+        self.parts = {"provider": self.of(models.Provider), "evaluator": self.of(models.Evaluator)}
         self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
-        self.actions = frozenset({*self.of_kind["action"], *registry.ACTIONS})
+        self.actions: Collection[str] = registry.ACTIONS.beside(self.of_kind["action"])
         self._disabled = {each.key for each in definitions if not each.block.enabled}
 
     def of(self, model: type[B]) -> dict[str, tuple[Definition, B]]:
@@ -131,8 +134,11 @@ class Names:
 
     def knows_own(self, kind: str, owner: str, name: str) -> bool:
         """Whether a part in place of this owner is called so, whole or broken."""
-        own = f"{owner}.{name}"
-        return own in self.of_kind.get(kind, ()) or (kind, own) in self.around.broken
+        return self.knows(kind, f"{owner}.{name}")
+
+    def knows(self, kind: str, name: str) -> bool:
+        """Whether something is called so, whole or broken."""
+        return name in self.of_kind.get(kind, ()) or (kind, name) in self.around.broken
 
     @cached_property
     def meaning(self) -> object:
@@ -178,21 +184,6 @@ class Names:
         if error.path and error.line:
             return Problem(self.around.project.shown(error.path), error.line, 1, "CAR032", error.message, error.hint)
         return definition.problem(("entrypoint",), "CAR032", error.message, error.hint)
-
-    def uses(
-        self, entries: Iterable[models.Entry], kind: Mapping[str, str], noun: str, definition: Definition, key: str
-    ) -> tuple[PartUse, ...] | None:
-        """What the entries name; None if one of them is not there."""
-        uses: list[PartUse] = []
-        whole = True
-        for number, entry in enumerate(entries):
-            part = self.part(kind, noun, entry.name, definition, (key, number))
-            if part is None:
-                whole = False
-            else:
-                settings = self.settings(part, entry.settings, definition, (key, number, entry.name))
-                uses.append(PartUse(entry.name, settings))
-        return tuple(uses) if whole else None
 
     def part(self, kind: Mapping[str, str], noun: str, name: str, definition: Definition, path: Trail) -> object | None:
         if name not in kind and ":" not in name:

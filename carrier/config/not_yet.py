@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from carrier.config.models import Described, Entry
+from carrier.config.models import Described, Entry, types_of
 from carrier.config.reading import Trail
 
 Severity = Literal["error", "warning"]
@@ -28,7 +28,7 @@ def _other_than(*runs: str) -> Callable[[object], bool]:
 
 
 def _of_ours(value: object) -> bool:
-    return value != "console" and ":" not in str(value)
+    return value != "console" and value in types_of("client")
 
 
 def _is(written: str) -> Callable[[object], bool]:
@@ -50,16 +50,13 @@ _WORDS = (
     _Word("agent", "budgets", "error"),
     _Word("agent", "delegates", "warning"),
     _Word("agent", "formerly", "error"),
-    _Word("agent", "goals", "warning"),
     _Word("agent", "handoffs", "warning"),
-    _Word("agent", "knowledge", "warning"),
     _Word("agent", "limits.messages", "error"),
     _Word("agent", "notify", "warning"),
     _Word("agent", "respond", "error", _is("decide")),
     _Word("agent", "schedules", "warning"),
     _Word("agent", "templates.post", "warning"),
     _Word("agent", "when_down", "warning", _is("wait")),
-    _Word("character", "knowledge", "warning"),
     _Word("client", "access", "error", _always),
     _Word("client", "dry_run", "error"),
     _Word("client", "formerly", "error"),
@@ -72,8 +69,6 @@ _WORDS = (
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
-    _Word("evaluator", "", "error"),
-    _Word("provider", "", "error"),
     _Word("schedule", "", "warning"),
 )
 

@@ -10,7 +10,7 @@ from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
 from carrier.config.names import UNKNOWN, Names, Resolved
-from carrier.config.reading import Unreadable, decoded
+from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
 from carrier.config.validating import breaks, secrets_in
 from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
@@ -41,9 +41,10 @@ class Resolver:
         agents = self._each(models.Agent, self._agent, last.agents)
         clients = _but("client", self._each(models.Client, self._client, last.clients), waiting)
         schedules = self._each(models.Schedule, self._schedule, last.schedules)
+        tests = self._each(models.Test, self._test, last.tests)
         Check(self.names).run()
         parked = {name: reason for (_, name), reason in waiting.items()}
-        return Resolved(agents, clients, actions, scripts, schedules, parked)
+        return Resolved(agents, clients, actions, scripts, schedules, tests, parked)
 
     def judge(self, draft: Definition) -> None:
         """Find what else is wrong with a definition that will not be used."""
@@ -58,6 +59,8 @@ class Resolver:
                 self._script(draft, block)
             case models.Schedule() as block:
                 self._schedule(draft, block)
+            case models.Test() as block:
+                self._test(draft, block)
 
     def _each(
         self, model: type[B], resolve: Callable[[Definition, B], T | None], last: Mapping[str, T]
@@ -168,6 +171,13 @@ class Resolver:
             settings=block.model_dump(mode="json", exclude_unset=True, by_alias=True),
         )
         return replace(schedule, revision=revision(schedule))
+
+    def _test(self, definition: Definition, block: models.Test) -> models.Test:
+        agent = block.agent or definition.name
+        path: Trail = ("agent",) if block.agent else ("name",)
+        self.names.unknown("agent", agent, self.names.of_kind["agent"], definition, path)
+        self.names.rest(definition)
+        return block.model_copy(update={"name": definition.name, "agent": agent})
 
     def _agent(self, definition: Definition, block: models.Agent) -> Agent | None:
         return self._agents.resolve(definition, block)

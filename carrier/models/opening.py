@@ -1,10 +1,13 @@
 """Makes the models that profiles come down to, and keeps what all agents that use the same profile share."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+from carrier import registry
 from carrier.errors import ModelError
 from carrier.interfaces import Model
 from carrier.models.asking import Asked, Plain
@@ -43,7 +46,9 @@ class Models:
             choice = await choose(each, agent, environment, own_port)
             # Whoever has failed is not asked the same again.
             chosen.setdefault((choice.use, choice.base_url, each.api_key, repr(each.params)), (each, choice))
-        chain = Chain([self._link(each, choice, environment) for each, choice in chosen.values()])
+        # A model may come from an installed package, which is imported now.
+        links = [await asyncio.to_thread(self._link, *one, environment) for one in chosen.values()]
+        chain = Chain(links)
         return self._recorded(chain, profile), next(choice for _, choice in chosen.values())
 
     def _recorded(self, chain: Chain, profile: ModelProfile) -> Model:
@@ -86,6 +91,9 @@ def open_model(profile: ModelProfile, choice: Choice, environment: Mapping[str, 
     if provider == "replay":
         return Plain(Replay(choice.use, cassette(project, name), Traits.of(profile).handed))
     profile = replace(profile, use=choice.use, base_url=choice.base_url)
+    if provider in registry.MODELS:
+        make: Any = registry.find(registry.MODELS, provider)
+        return Plain(make(profile, environment))
     return LocalModel(profile) if provider == "local" else VendorModel(profile, environment)
 
 

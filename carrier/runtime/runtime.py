@@ -13,7 +13,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
 from carrier.runtime.evaluating import Gates, Preview
-from carrier.runtime.state import compose_context, compose_state, written
+from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
 from carrier.templates import Templates
 from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
@@ -27,11 +27,15 @@ class Parts:
     providers: Mapping[str, Provider]
     actions: Mapping[str, Action]
     gates: Mapping[str, Gate]
+    checks: Mapping[str, Gate]
+    """What judges a message before a model is asked."""
     reflections: Mapping[str, Reflection]
     templates: Templates
     toolboxes: Sequence[Toolbox] = ()
     """Actions that are several, and may become others while they are open."""
 
+
+AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
 """Renders a template with the values it is given."""
@@ -45,7 +49,7 @@ class AgentRuntime:
     ):
         self.agent, self.parts = agent, parts
         self._turns, self._alone = turns, alone
-        self._gates = Gates(parts.gates, self.ask)
+        self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
         self._acting = Acting(parts.actions, self.ask, self._check)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
         self._tools: dict[int, Mapping[str, Action]] = {}
@@ -109,11 +113,13 @@ class AgentRuntime:
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
+            if refusal := await self.refuse(turn):
+                return await turn.close(refusal, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
             if turn.message.kind == "approval":
                 prompt = await self._decided(turn, prompt)
             response = await self.generate_and_act(turn, prompt)
-            response = await self.evaluate(turn, response)
+            response = await self.evaluate(turn, response, prompt)
             await turn.close(response, self._reflections)
 
     @asynccontextmanager
@@ -126,12 +132,28 @@ class AgentRuntime:
             async with asyncio.timeout(self.agent.limits.turn):
                 yield
 
+    async def refuse(self, turn: OpenTurn) -> Response | None:
+        """What is said instead of asking a model; None: the message passes every check."""
+        if not self.parts.checks:
+            return None
+        asked = spoken(turn.message)
+        with turn.timings.of("check"):
+            text, held = await self._checks.judge(turn, asked, "message")
+            if not held and text == asked:
+                return None
+            if not held:
+                text, held = await self._gates.judge(turn, text, "message/reply")
+        return self._passed(text, held)
+
     async def compose(self, turn: OpenTurn, fill: Fill | None = None) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
         with turn.timings.of("compose"):
-            turn.state = await compose_state(self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask))
+            state = await compose_state(
+                self.agent, self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask)
+            )
+            turn.state = state.said
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": self._acting.tools}
-            return compose_context(await (fill or self._fill)(values), turn.message, turn.state)
+            return compose_context(self.agent, await (fill or self._fill)(values), turn.message, state)
 
     async def _fill(self, values: Mapping[str, object]) -> str:
         return self.parts.templates.render(self.agent.templates["chat"], values)
@@ -192,15 +214,27 @@ class AgentRuntime:
             preview.restart()
         return completion
 
-    async def evaluate(self, turn: OpenTurn, response: Response) -> Response:
+    async def evaluate(self, turn: OpenTurn, response: Response, prompt: Prompt) -> Response:
         """Every gate has to let the answer pass; what is held is answered with the operator's words."""
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.judge(turn, response.text, "reply")
+            text, held = await self._gates.approve(turn, response.text, partial(self._rewrite, turn, prompt))
+        return self._passed(text, held)
+
+    def _passed(self, text: str, held: str) -> Response:
         if held:
             return Response(self.agent.words.held, "held")
         return Response(text) if text.strip() else SILENCE
+
+    async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
+        """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
+        if turn.results:
+            prompt = _told(prompt, Completion("", tuple(result.call for result in turn.results)), turn.results)
+        asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
+        request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
+        model = self.parts.models["large"]
+        return (await turn.journal.paid(f"revise/{number:02}", lambda: model.complete(request))).text
 
     async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
         """What may be said of an action's own words."""

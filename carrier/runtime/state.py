@@ -1,41 +1,106 @@
-"""The state manager: asks every provider at once, each with a time limit, and composes the prompt from their words."""
+"""The state manager: asks every provider at once, each with a time limit, and composes a prompt that fits its model."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jinja2 import ChainableUndefined
 
 from carrier.interfaces import Provider, Turn
-from carrier.types import Line, Message, Prompt, Said
+from carrier.types import Agent, Line, Memory, Message, Prompt, Recalled, Said
 
 log = logging.getLogger(__name__)
 
 SECONDS = 5.0
+WINDOW = 32_000
+"""Tokens that a model reads, where its `params: { max_input_tokens }` does not say."""
+ANSWER = 0.125
+"""What of them is left for the answer."""
+SHARES = {"memories": 0.2, "knowledge": 0.2, "facts": 0.1, "goals": 0.05}
+"""What of them a provider may take."""
+SHARE = 0.25
+"""And any other."""
+MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "room")
+"""Providers whose words templates may use without being given them: there are none then."""
 
 
-async def compose_state(providers: Mapping[str, Provider], view: Callable[[str], Turn]) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the providers said, by their names, as far as it fits; and what does not, in words."""
+
+    said: Mapping[str, object]
+    left_out: tuple[str, ...] = ()
+
+
+async def compose_state(agent: Agent, providers: Mapping[str, Provider], view: Callable[[str], Turn]) -> State:
     """What each provider says of its own view of the turn. One that fails or takes too long is empty in templates."""
     said = await asyncio.gather(*(_ask(name, provider, view(name)) for name, provider in providers.items()))
-    return dict(zip(providers, said, strict=True))
+    fitted = {name: _fitted(name, each, window(agent)) for name, each in zip(providers, said, strict=True)}
+    nothing = {name: ChainableUndefined(name=name) for name in MAY_BE_LEFT_OUT}
+    found = {name: each for name, (each, _) in fitted.items()}
+    return State({**nothing, **found}, tuple(left_out for _, left_out in fitted.values() if left_out))
 
 
 async def _ask(name: str, provider: Provider, turn: Turn) -> object:
+    seconds: float = getattr(provider, "seconds", SECONDS)
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             return await provider(turn)
     except TimeoutError:
-        log.warning("%s: the provider %s took over %g s; the turn goes on without it", turn.agent.name, name, SECONDS)
+        log.warning("%s: the provider %s took over %g s; the turn goes on without it", turn.agent.name, name, seconds)
     except Exception as error:
         log.warning("%s: the provider %s failed; the turn goes on without it: %s", turn.agent.name, name, error)
     return ChainableUndefined(name=name)
 
 
-def compose_context(system: str, message: Message, state: Mapping[str, object]) -> Prompt:
-    """The rendered template, and the conversation: the recent window if the context has it, then the message."""
-    recent = state.get("recent_messages")
+def _fitted(name: str, said: object, window: int) -> tuple[object, str]:
+    """As much as the provider's share holds, and what that leaves out; the conversation is fitted by itself."""
+    space = int(SHARES.get(name, SHARE) * window)
+    if name == "recent_messages" or not isinstance(said, str | list | tuple):
+        return said, ""
+    if isinstance(said, str):
+        kept = said.encode()[: 4 * space].decode(errors="ignore")
+        return kept, f"{name}: {len(said) - len(kept)} of {len(said)} characters" if len(kept) < len(said) else ""
+    count = _first_that_fit([tokens(each) for each in said], space)
+    left_out = f"{name}: the last {len(said) - count} of {len(said)}" if count < len(said) else ""
+    return said[:count], left_out
+
+
+def _first_that_fit(sizes: Sequence[int], space: int) -> int:
+    for count, size in enumerate(sizes):
+        space -= size
+        if space < 0:
+            return count
+    return len(sizes)
+
+
+def tokens(value: object) -> int:
+    """About how many a model counts."""
+    match value:
+        case Recalled():
+            value = value.memory.text
+        case Memory() | Line() | Said():
+            value = value.text
+    return len(str(value).encode(errors="replace")) // 4 + 8
+
+
+def window(agent: Agent) -> int:
+    """The tokens that the agent's model reads."""
+    return agent.model.window or WINDOW
+
+
+def compose_context(agent: Agent, system: str, message: Message, state: State) -> Prompt:
+    """The rendered template, and the conversation: of the recent lines as many as fit, the latest, then the message."""
+    recent = state.said.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
-    return Prompt(system.strip(), (*map(_said, lines), Said("user", spoken(message), message.sender_name)))
+    system, asked = system.strip(), Said("user", spoken(message), message.sender_name)
+    space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked)
+    count = _first_that_fit([tokens(line) for line in reversed(lines)], space)
+    left_out = list(state.left_out)
+    if count < len(lines):
+        left_out.append(f"recent_messages: the oldest {len(lines) - count} of {len(lines)}")
+    return Prompt(system, (*map(_said, lines[len(lines) - count :]), asked), tuple(left_out))
 
 
 def _said(line: Line) -> Said:
@@ -51,4 +116,5 @@ def spoken(message: Message) -> str:
 def written(prompt: Prompt) -> str:
     """A prompt as a person reads it."""
     conversation = [f"{said.name or said.role}: {said.text}" for said in prompt.conversation]
-    return "\n".join([prompt.system, "", "--- conversation ---", *conversation])
+    left_out = ["", "--- left out ---", *prompt.left_out] if prompt.left_out else []
+    return "\n".join([prompt.system, "", "--- conversation ---", *conversation, *left_out])

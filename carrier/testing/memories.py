@@ -32,6 +32,10 @@ class MemoryList:
         ]
         return sorted((it for it in found if it.score), key=lambda it: it.score, reverse=True)[:limit]
 
+    async def forget(self, ids: Collection[str]) -> None:
+        for id in ids:
+            self.kept.pop(id, None)
+
     def state(self) -> MemoryState:
         return MemoryState(self.opened, len(self.kept), waiting=0, without_vector=len(self.kept), embeddings="none")
 

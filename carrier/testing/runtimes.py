@@ -102,6 +102,7 @@ class LittleHost:
         providers: Mapping[str, Provider] | None = None,
         actions: Sequence[Action] = (),
         gates: Mapping[str, Gate] | None = None,
+        checks: Mapping[str, Gate] | None = None,
         reflections: Mapping[str, Reflection] | None = None,
         chat: str = "You are {{ agent.name }}.",
     ) -> AgentRuntime:
@@ -113,6 +114,7 @@ class LittleHost:
             providers={"recent_messages": self.window, **(providers or {})},
             actions={action.name: action for action in actions},
             gates=gates or {},
+            checks=checks or {},
             reflections=reflections or {},
             templates=Templates(agent.sources),
         )

@@ -1,12 +1,12 @@
 """A turn outside any host, to try an action, a provider or an evaluator on."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from carrier.interfaces import Given, Left, Turn
-from carrier.types import Agent, Character, Line, Message, ModelProfile, Recalled
+from carrier.types import Agent, Character, Line, Memory, Message, ModelProfile, Person, Recalled
 
 AGENT = Agent(
     name="tifa",
@@ -27,6 +27,9 @@ class TurnMaker:
     recalled: list[Recalled] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     secrets: Collection[str] = ()
+    people: list[Person] = field(default_factory=list)
+    facts: list[Memory] = field(default_factory=list)
+    documents: list[Recalled] = field(default_factory=list)
     now: datetime = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
     answer: str = ""
     said: list[str] = field(default_factory=list)
@@ -35,7 +38,7 @@ class TurnMaker:
     """What a model was asked, as (system, text)."""
 
     def given(self) -> Given:
-        return Given(self._recent, lambda: self.secrets, lambda: self.now)
+        return Given(self._recent, lambda: self.secrets, lambda: self.now, self._people, self._facts, self._documents)
 
     def turn(self, agent: Agent = AGENT, message: Message = MESSAGE, key: str = "turn/action/00/00") -> Turn:
         return Turn(
@@ -57,6 +60,16 @@ class TurnMaker:
 
     async def _recent(self, turn: Turn, limit: int) -> list[Line]:
         return self.lines[-limit:]
+
+    async def _people(self, turn: Turn, most: int) -> list[Person]:
+        return self.people[:most]
+
+    async def _facts(self, turn: Turn, people: Sequence[Person], most: int) -> list[Memory]:
+        ids = {person.id for person in people}
+        return [fact for fact in self.facts if fact.entity in ids][:most]
+
+    async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
+        return self.documents[:most]
 
     async def _say(self, text: str) -> None:
         self.said.append(text)

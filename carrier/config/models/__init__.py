@@ -9,23 +9,26 @@ from carrier.config.models.action import Action, PythonAction
 from carrier.config.models.agent import Agent, AgentLimits, Memory, TemplateNames, Words
 from carrier.config.models.character import Character, Example, Style
 from carrier.config.models.client import Client
-from carrier.config.models.evaluator import Evaluator
+from carrier.config.models.evaluator import Evaluator, Judge, PythonEvaluator
 from carrier.config.models.host import Embeddings, Folders, Host, Limits, Server
 from carrier.config.models.kinds import block_for, model_for, types_of
 from carrier.config.models.later import Entry, parts
 from carrier.config.models.model import Model
-from carrier.config.models.provider import Provider
+from carrier.config.models.provider import Provider, PythonProvider
 from carrier.config.models.schedule import Schedule
 from carrier.config.models.script import Call, Failure, Rule, Script, Step
+from carrier.config.models.testing import OWN, Case, Expect, Test, Turn
 from carrier.config.models.values import Block, Described, is_inside, is_name, is_zone
 
 __all__ = [
     "KINDS",
+    "OWN",
     "Action",
     "Agent",
     "AgentLimits",
     "Block",
     "Call",
+    "Case",
     "Character",
     "Client",
     "Described",
@@ -34,14 +37,18 @@ __all__ = [
     "Entry",
     "Evaluator",
     "Example",
+    "Expect",
     "Failure",
     "Folders",
     "Host",
+    "Judge",
     "Limits",
     "Memory",
     "Model",
     "Provider",
     "PythonAction",
+    "PythonEvaluator",
+    "PythonProvider",
     "Rule",
     "Schedule",
     "Script",
@@ -49,6 +56,8 @@ __all__ = [
     "Step",
     "Style",
     "TemplateNames",
+    "Test",
+    "Turn",
     "Words",
     "block_for",
     "is_inside",
@@ -59,7 +68,7 @@ __all__ = [
     "types_of",
 ]
 
-Document = Agent | Character | Client | Action | Evaluator | Provider | Schedule | Script
+Document = Agent | Character | Client | Action | Evaluator | Provider | Schedule | Script | Test
 
 KINDS: Mapping[str, type[Document]] = {
     "agent": Agent,
@@ -70,5 +79,6 @@ KINDS: Mapping[str, type[Document]] = {
     "provider": Provider,
     "schedule": Schedule,
     "script": Script,
+    "test": Test,
 }
 """The documents that the folders may hold, by what they say as their `kind`; `model_for` knows their types too."""

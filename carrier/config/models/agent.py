@@ -82,6 +82,10 @@ def _model_in_place(value: object) -> object:
     return {"use": value} if isinstance(value, str) and "/" in value else value
 
 
+def _named(name: str) -> Entry:
+    return Entry(name=name)
+
+
 class Agent(Described):
     """An agent."""
 
@@ -106,7 +110,9 @@ class Agent(Described):
         default="addressed", description="When it answers; addressed: mention, reply, name or direct message"
     )
     context: tuple[Provider, ...] = Field(
-        default=tuple(Entry(name=name) for name in ("character", "recent_messages", "memories", "time")),
+        default=tuple(
+            Entry(name=name) for name in ("character", "recent_messages", "memories", "knowledge", "goals", "time")
+        ),
         description="Providers: what the templates are given",
     )
     actions: tuple[Action, ...] = Field(

@@ -23,6 +23,7 @@ class Evaluator(Described):
             "allOf": [
                 where("stage", "after", none_of("on_fail")),
                 where("stage", "message", {"properties": {"on_fail": {"not": {"const": "revise"}}}}),
+                {**where("stage", "after", {}), "else": none_of("every")},
                 {**where("on_fail", "replace", written("text")), "else": none_of("text")},
             ]
         }
@@ -38,6 +39,9 @@ class Evaluator(Described):
     )
     text: str = Field(default="", description="What is said instead, for `on_fail: replace`")
     attempts: Annotated[int, Field(ge=1, le=5)] = Field(default=2, description="Of revising; then it is held")
+    every: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=8, description="Messages between two looks back, for `stage: after`"
+    )
     timeout: Period = Field(default=30.0, description="For one judgement")
 
     @model_validator(mode="after")
@@ -48,7 +52,12 @@ class Evaluator(Described):
             raise ValueError(f"`on_fail: {self.on_fail}` makes no sense at the stage {self.stage}; {reason}")
         if (self.on_fail == "replace") != bool(self.text):
             raise ValueError("`on_fail: replace` and `text` belong together")
+        if "every" in self.model_fields_set and self.stage != "after":
+            raise ValueError("`every` belongs to `stage: after`")
         return self
+
+
+Score = Annotated[float, Field(ge=0, le=1)]
 
 
 class Judge(Evaluator):
@@ -56,7 +65,7 @@ class Judge(Evaluator):
 
     type: Literal["judge"]
     question: str = Field(description="As in: Is the reply warm, and free of sarcasm?")
-    pass_from: Annotated[float, Field(ge=0, le=1)] = Field(default=0.7, alias="pass", description="The score it needs")
+    pass_from: Score = Field(default=0.7, alias="pass", description="The score it needs")
 
 
 class PythonEvaluator(Evaluator):
@@ -64,3 +73,4 @@ class PythonEvaluator(Evaluator):
 
     type: Literal["python"]
     entrypoint: str = Field(description="checks/tone.py:judge, or package.module:function")
+    pass_from: Score = Field(default=0.7, alias="pass", description="The score it needs, where that is what it returns")

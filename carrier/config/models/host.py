@@ -71,7 +71,7 @@ class Limits(Block):
     upload: Size = Field(default=10_000_000, description="The largest file that may come with a message")
 
 
-Kind = Literal["agent", "character", "client", "action", "evaluator", "provider", "schedule", "script"]
+Kind = Literal["agent", "character", "client", "action", "evaluator", "provider", "schedule", "script", "test"]
 
 
 def _without_a_family(schema: dict[str, Any]) -> None:

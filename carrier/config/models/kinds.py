@@ -16,6 +16,7 @@ _BASES = {
     "provider": "provider:Provider",
     "schedule": "schedule:Schedule",
     "script": "script:Script",
+    "test": "testing:Test",
     "media_host": "media_hosts:MediaHost",
 }
 """Kinds of documents, and of parts that stand in place only."""

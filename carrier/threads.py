@@ -18,7 +18,7 @@ class Pool:
         self._calls.put((future, call))
         if self._idle_places:
             self._idle_places -= 1
-            Thread(target=self._serve, name="carrier-action", daemon=True).start()
+            Thread(target=self._serve, name="carrier-function", daemon=True).start()
         return future
 
     def _serve(self) -> None:

@@ -1,0 +1,33 @@
+"""The action with which an agent looks something up in what it remembers."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from carrier.interfaces import Given, Turn
+
+DOCUMENTS = 4
+
+
+class Recall:
+    """What comes up for a few words, in memory and in what the agent was given to read."""
+
+    name = "recall"
+    description = "Look something up in what was said before and in what you were given to read."
+    parameters: Mapping[str, object] = MappingProxyType(
+        {
+            "type": "object",
+            "properties": {"words": {"type": "string", "description": "What to look for.", "minLength": 1}},
+            "required": ["words"],
+            "additionalProperties": False,
+        }
+    )
+    repeat: Literal["never", "keyed", "safe"] = "safe"
+
+    def __init__(self, settings: object, given: Given):
+        self._documents = given.documents
+
+    async def __call__(self, turn: Turn, **arguments: Any) -> list[str]:
+        said = await turn.recall(arguments["words"])
+        read = await self._documents(turn, arguments["words"], DOCUMENTS)
+        return [f"{each.memory.name or 'Somebody'}: {each.memory.text}" for each in (*said, *read)]

@@ -1,0 +1,88 @@
+"""Operators' functions: loaded from the text that was read, and called without holding the event loop up."""
+
+import asyncio
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+from carrier.registry import UnknownPart
+from carrier.threads import Pool
+
+POOL = Pool(8)
+"""For all providers and evaluators that block: one that goes on past its time limit keeps its place."""
+
+
+async def called(function: Callable[..., object], *arguments: object, seconds: float) -> object:
+    """What a function returns, awaited or in a thread; raises TimeoutError, or whatever it raises itself.
+
+    In a thread it goes on past its time.
+    """
+    if inspect.iscoroutinefunction(function):
+        async with asyncio.timeout(seconds):
+            return await function(*arguments)
+    return await _in_a_thread(lambda: function(*arguments), seconds)
+
+
+async def _in_a_thread(call: Callable[[], object], seconds: float) -> object:
+    future = POOL.submit(call)
+    watched = asyncio.wrap_future(future)
+    # What still comes of it when nobody waits any more is looked at by nobody.
+    watched.add_done_callback(lambda late: late.cancelled() or late.exception())
+    try:
+        done, _ = await asyncio.wait([watched], timeout=seconds)
+    finally:
+        future.cancel()
+    if not done:
+        raise TimeoutError
+    return watched.result()
+
+
+# --- loaded -------------------------------------------------------------------------------------------------
+
+
+def load(entrypoint: str, folder: Path, code: str) -> FunctionType:
+    """The function an entry point names: `file.py:function`, of this text, or `package.module:function`.
+
+    This imports the operator's code, so do it in a thread; raises UnknownPart when there is no such function.
+    """
+    where, _, name = entrypoint.rpartition(":")
+    try:
+        module = _of_text(folder / where, code) if where.endswith(".py") else importlib.import_module(where)
+        function = getattr(module, name)
+    # Operators' code runs here for the first time.
+    except (Exception, SystemExit) as error:
+        raise UnknownPart(f"{entrypoint}: {type(error).__name__}: {error}") from error
+    if not inspect.isfunction(function):
+        raise UnknownPart(f"{entrypoint} is no function")
+    return function
+
+
+def load_taking(arguments: tuple[str, ...], entrypoint: str, folder: Path, code: str) -> FunctionType:
+    """The same for one that is called with so many arguments and nothing else."""
+    function = load(entrypoint, folder, code)
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise UnknownPart(f"{entrypoint} has to take ({', '.join(arguments)}): {error}") from error
+    return function
+
+
+def _of_text(path: Path, code: str) -> ModuleType:
+    """The module of just this text of the file: two versions live side by side, under names no import clashes with."""
+    name = f"carrier_file_{path.stem}_{hashlib.sha256(bytes(path) + code.encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name, "A file of the operator's.")
+    module.__file__ = str(path)
+    # Dataclasses and pickle look their module up by name.
+    sys.modules[name] = module
+    try:
+        exec(compile(code, path, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

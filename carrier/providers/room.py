@@ -1,0 +1,39 @@
+"""Tells where the conversation is, and who takes part in it."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from carrier.interfaces import Given, Turn
+from carrier.types import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room: its name, the client it is reached by, and who spoke there last, the latest first."""
+
+    name: str
+    client: str
+    people: tuple[Person, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Room:
+    """The room of the message."""
+
+    class Settings(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        people: int = Field(default=12, ge=1, le=50)
+
+    def __init__(self, settings: Settings, given: Given):
+        self._settings, self._given = settings, given
+
+    async def __call__(self, turn: Turn) -> Place:
+        message = turn.message
+        speaker = Person(message.sender, message.sender_name or message.sender.partition(":")[2])
+        others = await self._given.people(turn, self._settings.people)
+        people = [speaker, *(each for each in others if each.id != speaker.id)][: self._settings.people]
+        return Place(message.room.partition("/")[2], message.client, tuple(people))
