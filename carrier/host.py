@@ -29,6 +29,7 @@ from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime, answers
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
@@ -63,7 +64,10 @@ class Host:
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
         self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
         limits = settings.limits
-        self.inbox = Inbox(ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars)
+        self.inbox = Inbox(
+            ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace
+        )
+        self._pace = Pace()
         self.jobs = Jobs(ledger, memories, self._runtime)
         self.decisions = Decisions(ledger, self.inbox.queue, lambda: self.catalog.agents)
         self.exporter = Exporter(ledger, event_log(settings.data))
@@ -133,6 +137,10 @@ class Host:
             return {}
         here = self.agents.get(name)
         return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
+
+    def _within_pace(self, name: str, message: Message) -> bool:
+        here = self.agents.get(name)
+        return here is None or self._pace.allows(name, message.sender, here.agent.limits)
 
     def _runtime(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None

@@ -488,6 +488,10 @@ class AgentLimits:
     """Times the model is asked in one turn."""
     turn: float = 300.0
     """Seconds."""
+    messages: int = 0
+    """Of one person that are answered within `per`; 0: all."""
+    per: float = 60.0
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)

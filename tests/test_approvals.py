@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from carrier.errors import Conflict, UnknownApproval
 from carrier.interfaces import Turn
 from carrier.ledger import approvals
 from carrier.ledger import turns as rows
+from carrier.ledger.tables import messages
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.permitting import leave
 from carrier.testing.models import ListedModel, calls
@@ -50,9 +52,10 @@ def decisions(host: LittleHost) -> Decisions:
     return Decisions(host.ledger, host.inbox.queue, lambda: {name: it.agent for name, it in host.agents.items()})
 
 
-async def after(host: LittleHost, number: str, decision: str, client: str = "api") -> Ended | None:
+async def after(host: LittleHost, number: str, decision: str) -> Ended | None:
     """How the turn ended that follows from a decision."""
-    message = f"{client}:approval:{number}:{decision}"
+    told = select(messages.c.id).where(messages.c.platform_id.startswith(f"approval:{number}:{decision}:"))
+    message = await host.ledger.read(lambda connection: connection.execute(told).scalar_one())
     await host.agents[AGENT.name].turn(message)
     return await host.ledger.read(partial(rows.answer, turn=rows.turn_id(AGENT.name, message)))
 
@@ -201,6 +204,28 @@ async def test_an_approval_serves_once(host: LittleHost) -> None:
 
     assert till.paid == [("anna", 1)]
     assert ended.results[0].status == "failed"
+
+
+async def test_nobody_can_take_the_place_of_a_decision_beforehand(host: LittleHost) -> None:
+    till = Till()
+    await asked(host, till, "Well?", "Paid.")
+    await host.answer(host.message("a key of mine", platform_id="approval:1:approved"))
+
+    await decisions(host).decide("1", "approved", "Boss")
+    await after(host, "1", "approved")
+
+    assert till.paid == [("anna", 1)]
+
+
+async def test_an_approval_does_not_serve_in_another_room(host: LittleHost) -> None:
+    till = Till()
+    await asked(host, till, "Paid.")
+    await decisions(host).decide("1", "approved", "Boss")
+
+    elsewhere = host.message("approved", room="@eve", kind="approval", platform_id="approval:1:approved:x")
+    ended = await host.answer(elsewhere)
+
+    assert (till.paid, ended.outcome) == ([], "failed")
 
 
 async def test_an_action_that_changed_meanwhile_voids_its_approval(host: LittleHost) -> None:

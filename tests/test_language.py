@@ -577,7 +577,7 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
     [
         ("agent", "{ character: { bio: x }, actions: [roll_dice], respond: always, words: { held: ~ } }", []),
         ("agent", "{ respond: decide, budgets: [team] }", ["budgets error", "respond error"]),
-        ("agent", "{ limits: { messages: 6/min, steps: 2 } }", ["limits.messages error"]),
+        ("agent", "{ limits: { messages: 6/min, steps: 2 } }", []),
         ("agent", "{ enabled: false, respond: decide }", []),
         ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say }", ["schedules warning"]),
         ("agent", "clients: { c: { type: discord, token: x, gather: 1s } }", ["clients.c.type error"]),

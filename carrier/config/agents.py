@@ -105,7 +105,7 @@ class Agents:
             knowledge=self._knowledge(definition, block),
             goals=tuple(Goal(name, goal.description, goal.steps) for name, goal in block.goals.items()),
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
-            limits=AgentLimits(block.limits.steps, block.limits.turn),
+            limits=_agent_limits(block),
             words=Words(block.words.failed or "", block.words.held or ""),
             permissions=_permissions(block),
             approvals=self._approvals(definition, block),
@@ -312,6 +312,13 @@ def _limits(model: models.Model) -> ModelLimits:
 
 def _a_minute(rate: Rate | None) -> float:
     return rate.amount * 60 / _SECONDS[rate.per] if rate else 0.0
+
+
+def _agent_limits(block: models.Agent) -> AgentLimits:
+    limits, rate = block.limits, block.limits.messages
+    if rate is None:
+        return AgentLimits(limits.steps, limits.turn)
+    return AgentLimits(limits.steps, limits.turn, rate.amount, float(_SECONDS[rate.per]))
 
 
 def _permissions(block: models.Agent) -> Permissions:

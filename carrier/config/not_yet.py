@@ -51,7 +51,6 @@ _WORDS = (
     _Word("agent", "delegates", "warning"),
     _Word("agent", "formerly", "error"),
     _Word("agent", "handoffs", "warning"),
-    _Word("agent", "limits.messages", "error"),
     _Word("agent", "notify", "warning"),
     _Word("agent", "respond", "error", _is("decide")),
     _Word("agent", "schedules", "warning"),

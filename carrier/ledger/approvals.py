@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
@@ -116,7 +117,8 @@ def _told(connection: Connection, approval: Approval, decision: Decision, by: st
     who = f" by {by}" if by else ""
     return Message(
         client=first.client if first else CLIENT,
-        platform_id=f"approval:{approval.id}:{decision}",
+        # Nobody can have sent a message under this id beforehand, in whose place the decision would then be lost.
+        platform_id=f"approval:{approval.id}:{decision}:{token_hex(8)}",
         room=approval.room,
         sender=f"{CLIENT}:{by or 'nobody'}",
         sender_name=by or "nobody",

@@ -57,8 +57,13 @@ class Inbox:
         living: Callable[[str], Answering | None],
         at_once: int,
         message_chars: int,
+        within_pace: Callable[[str, Message], bool] = lambda agent, message: True,
     ):
-        """`living` finds the current version of an agent by its name."""
+        """`living` finds the current version of an agent by its name.
+
+        `within_pace` says whether an agent answers one more message of who sent this one.
+        """
+        self._within_pace = within_pace
         self._ledger, self._memories, self._route = ledger, memories, route
         self._living, self.message_chars = living, message_chars
         self.lanes = Lanes(at_once, here=lambda agent: living(agent) is not None)
@@ -80,7 +85,9 @@ class Inbox:
         places = {agent: self._place(agent, message, place) for agent, place in self._route(message).items()}
         if may_refuse and places.get(message.to) == "full":
             raise Overloaded(f"{message.to} has too much to answer; try again later")
-        filed: dict[str, intake.Place] = {a: "heard" if place == "full" else place for a, place in places.items()}
+        if may_refuse and places.get(message.to) == "fast":
+            raise Overloaded(f"{message.to} answers no more messages of yours for now; try again later")
+        filed: dict[str, intake.Place] = {a: "waiting" if it == "waiting" else "heard" for a, it in places.items()}
         # Submitted before the first await: messages keep the order they arrived in.
         committed = self._ledger.submit(
             partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed)
@@ -115,10 +122,15 @@ class Inbox:
         text = storable(message.text)[: self.message_chars]
         return replace(message, text=text, sender_name=storable(message.sender_name))
 
-    def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full"]:
+    def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full", "fast"]:
         lane = Lane(agent, message.room)
         full = self.lanes.length(lane) >= MOST_IN_A_LANE or self.lanes.waiting_for(agent) >= MOST_FOR_AN_AGENT
-        if not full or place == "heard":
+        if place == "heard":
+            return place
+        if not full and not self._within_pace(agent, message):
+            log.info("%s: %s is too fast in %s; this is heard, not answered", agent, message.sender, message.room)
+            return "fast"
+        if not full:
             return place
         log.warning("%s: too much waits in %s; a message there is heard, not answered", agent, message.room)
         return "full"

@@ -113,7 +113,7 @@ class AgentRuntime:
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
-            if refusal := await self.refuse(turn):
+            if turn.message.kind != "approval" and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
             if turn.message.kind == "approval":

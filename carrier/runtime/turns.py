@@ -229,8 +229,8 @@ class OpenTurn:
         """The approval that this turn's message tells the decision of."""
         number = self.message.platform_id.split(":")[1]
         found = await self.turns.ledger.read(partial(approvals.get, id=number))
-        if found is None:
-            raise CarrierError(f"there is no approval #{number}")
+        if found is None or (found.agent, found.room) != (self.agent.name, self.message.room):
+            raise CarrierError(f"there is no approval #{number} of {self.agent.name} in {self.message.room}")
         return found
 
     async def use_approval(self, name: str, id: str) -> bool:
