@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -83,7 +83,12 @@ class Workshop:
         }
         # Operators' code is imported here, and may take its time.
         parts = await asyncio.to_thread(self._parts, agent, {size: model for size, (model, _) in models.items()})
-        runtime = AgentRuntime(agent, parts, self.turns, self.alone)
+        instead = {
+            budget.name: (await self._model(budget.instead, agent.name, environment))[0]
+            for budget in agent.budgets
+            if budget.instead
+        }
+        runtime = AgentRuntime(agent, replace(parts, instead=instead), self.turns, self.alone)
         await runtime.open()
         return runtime, {size: choice for size, (_, choice) in models.items()}
 

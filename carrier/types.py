@@ -503,6 +503,23 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What models may take within a time; all who name it share it."""
+
+    name: str
+    agents: tuple[str, ...]
+    """Who takes from it."""
+    cost: float = 0.0
+    """US dollars; 0: no limit."""
+    tokens: int = 0
+    """0: no limit."""
+    per: float = 0.0
+    """Seconds; 0: within one turn."""
+    instead: "ModelProfile | None" = None
+    """The model that goes on when it is spent; None: nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Permitted:
     """Actions by the pattern of their names, and with which arguments."""
 
@@ -558,6 +575,7 @@ class Agent:
     goals: tuple[Goal, ...] = ()
     limits: AgentLimits = AgentLimits()
     words: Words = Words()
+    budgets: tuple[Budget, ...] = ()
     permissions: Permissions = Permissions()
     approvals: Approvals = Approvals()
     timezone: str = "UTC"

@@ -576,7 +576,7 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
     ("kind", "text", "expected"),
     [
         ("agent", "{ character: { bio: x }, actions: [roll_dice], respond: always, words: { held: ~ } }", []),
-        ("agent", "{ respond: decide, budgets: [team] }", ["budgets error", "respond error"]),
+        ("agent", "{ respond: decide, formerly: other }", ["formerly error", "respond error"]),
         ("agent", "{ limits: { messages: 6/min, steps: 2 } }", []),
         ("agent", "{ enabled: false, respond: decide }", []),
         ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say }", ["schedules warning"]),

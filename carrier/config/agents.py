@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carrier import registry
 from carrier.config import models, parts
@@ -21,6 +22,7 @@ from carrier.types import (
     Agent,
     AgentLimits,
     Approvals,
+    Budget,
     Character,
     Goal,
     Knowledge,
@@ -33,6 +35,9 @@ from carrier.types import (
     TemplateFile,
     Words,
 )
+
+if TYPE_CHECKING:
+    from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
@@ -53,7 +58,9 @@ class Agents:
         self._actions = actions
 
     def resolve(self, definition: Definition, block: models.Agent) -> Agent | None:
-        return self._as_before(definition) or self._new_agent(definition, block)
+        # Who else takes from a budget stands in other files.
+        as_before = None if block.budgets else self._as_before(definition)
+        return as_before or self._new_agent(definition, block)
 
     def _as_before(self, definition: Definition) -> Agent | None:
         """The agent as the last reading found it, if nothing that it rests on has changed."""
@@ -82,11 +89,14 @@ class Agents:
             self.names, block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators"
         )
         chosen = self._chosen(definition, block) if context is not None else None
+        budgets = list(self._budgets(definition, block))
         actions = [
             action
             for at, entry in enumerate(block.actions)
             for action in self._named_actions(entry.name, definition, at)
         ]
+        if None in budgets:
+            return None
         if who is None or model is None or small is None or context is None or evaluators is None or chosen is None:
             return None
         agent = Agent(
@@ -107,12 +117,38 @@ class Agents:
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
             limits=_agent_limits(block),
             words=Words(block.words.failed or "", block.words.held or ""),
+            budgets=tuple(budget for budget in budgets if budget),
             permissions=_permissions(block),
             approvals=self._approvals(definition, block),
             timezone=self.names.around.timezone,
         )
         last = self.names.around.last.agents.get(definition.name)
         return last if agent == last else replace(agent, revision=revision(agent))
+
+    def _budgets(self, definition: Definition, block: models.Agent) -> Iterator[Budget | None]:
+        """What all has to hold; None for what nobody knows: an agent does not go on without it."""
+        for at, written in enumerate(block.budgets):
+            path: Trail = ("budgets", at)
+            if not isinstance(written, str):
+                name = f"{definition.name}'s own {at + 1}"
+                yield from self._purses(name, written, (definition.name,), definition, path)
+            elif found := self.names.budgets.get(written):
+                everybody = self.names.of(models.Agent)
+                users = tuple(name for name, (_, each) in everybody.items() if written in each.budgets)
+                yield from self._purses(written, found, users, definition, path)
+            else:
+                yield None
+
+    def _purses(
+        self, name: str, written: "BudgetBlock", agents: tuple[str, ...], definition: Definition, path: Trail
+    ) -> Iterator[Budget]:
+        """One for what it may cost, one for its tokens: they may count by different times."""
+        other = written.when_spent
+        instead = None if other == "stop" else self._fallback(definition, other, definition, path, ())
+        if cost := written.cost:
+            yield Budget(name, agents, cost=cost.amount, per=_seconds(cost.per), instead=instead)
+        if tokens := written.tokens:
+            yield Budget(name, agents, tokens=tokens.amount, per=_seconds(tokens.per), instead=instead)
 
     def _approvals(self, definition: Definition, block: models.Agent) -> Approvals:
         if block.approvals is None:
@@ -312,6 +348,10 @@ def _limits(model: models.Model) -> ModelLimits:
 
 def _a_minute(rate: Rate | None) -> float:
     return rate.amount * 60 / _SECONDS[rate.per] if rate else 0.0
+
+
+def _seconds(window: str) -> float:
+    return float(_SECONDS.get(window, 0))
 
 
 def _agent_limits(block: models.Agent) -> AgentLimits:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,6 +18,9 @@ from carrier.config.library import Library
 from carrier.config.reading import Trail, natural
 from carrier.config.validating import secrets_in, validated
 from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
+
+if TYPE_CHECKING:
+    from carrier.config.models.budgets import Budget
 
 B = TypeVar("B", bound=models.Described)
 
@@ -111,6 +114,12 @@ class Names:
         self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
         self.actions: Collection[str] = registry.ACTIONS.beside(self.of_kind["action"])
         self._disabled = {each.key for each in definitions if not each.block.enabled}
+
+    @property
+    def budgets(self) -> Mapping[str, "Budget"]:
+        """Those that the host has for all."""
+        host = self.around.host.block if self.around.host else None
+        return host.budgets if isinstance(host, models.Host) else {}
 
     def of(self, model: type[B]) -> dict[str, tuple[Definition, B]]:
         """What can be used of a kind, by name."""

@@ -40,14 +40,12 @@ def _always(value: object) -> bool:
 
 
 _WORDS = (
-    _Word("host", "budgets", "warning"),
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
     _Word("host", "media_hosts", "warning"),
     _Word("host", "notify", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
     _Word("agent", "approvals.by.roles", "error"),
-    _Word("agent", "budgets", "error"),
     _Word("agent", "delegates", "warning"),
     _Word("agent", "formerly", "error"),
     _Word("agent", "handoffs", "warning"),

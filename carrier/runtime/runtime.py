@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal
@@ -13,6 +13,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
 from carrier.runtime.evaluating import Gates, Preview
+from carrier.runtime.purses import Purses, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
 from carrier.templates import Templates
@@ -31,6 +32,8 @@ class Parts:
     """What judges a message before a model is asked."""
     reflections: Mapping[str, Reflection]
     templates: Templates
+    instead: Mapping[str, Model] = field(default_factory=dict)
+    """The models that go on when a budget is spent, by the budget's name."""
     toolboxes: Sequence[Toolbox] = ()
     """Actions that are several, and may become others while they are open."""
 
@@ -52,6 +55,7 @@ class AgentRuntime:
         self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
         self._acting = Acting(parts.actions, self.ask, self._check)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
+        self._purses = Purses(agent, turns.ledger)
         self._tools: dict[int, Mapping[str, Action]] = {}
         """What each toolbox holds now."""
         self._under_way = 0
@@ -197,13 +201,25 @@ class AgentRuntime:
 
     async def _generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: bool) -> Completion:
         request = Request(prompt, self._acting.tools if tools else (), "chat", self.agent.name)
-        model = self.parts.models["large"]
         if self._turns.watchers.streaming(turn.id):
-            return await turn.journal.paid(name, lambda: self._stream(turn, model, request))
-        return await turn.journal.paid(name, lambda: model.complete(request))
+            return await turn.journal.paid(name, lambda: self._stream(turn, request))
+        return await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
 
-    async def _stream(self, turn: OpenTurn, model: Model, request: Request) -> Completion:
+    async def _complete(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Completion:
+        return await (await self._affordable(size, request, turn)).complete(request)
+
+    async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Model:
+        """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
+        spent = await self._purses.spent_one(request, turn)
+        if spent is None:
+            return self.parts.models[size]
+        if spent.name not in self.parts.instead:
+            raise stopped(self.agent, spent)
+        return self.parts.instead[spent.name]
+
+    async def _stream(self, turn: OpenTurn, request: Request) -> Completion:
         """The same answer, shown as it grows."""
+        model = await self._affordable("large", request, turn.id)
         preview, completion = Preview(turn, self._gates), Completion("")
         async for item in model.stream(request):
             if isinstance(item, Completion):
@@ -233,8 +249,7 @@ class AgentRuntime:
             prompt = _told(prompt, Completion("", tuple(result.call for result in turn.results)), turn.results)
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
-        model = self.parts.models["large"]
-        return (await turn.journal.paid(f"revise/{number:02}", lambda: model.complete(request))).text
+        return (await turn.journal.paid(f"revise/{number:02}", lambda: self._complete("large", request, turn.id))).text
 
     async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
         """What may be said of an action's own words."""
@@ -244,7 +259,7 @@ class AgentRuntime:
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
         """One question of a part's, to one of the agent's models."""
         request = Request(Prompt(system, (Said("user", text),)), (), purpose, self.agent.name)
-        return await self.parts.models[model].complete(request)
+        return await self._complete(model, request)
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)

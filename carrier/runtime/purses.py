@@ -1,0 +1,63 @@
+"""Budgets: what an agent's models may take, looked at before each of them is asked."""
+
+import logging
+from functools import partial
+
+from carrier.errors import ModelError
+from carrier.ledger.engine import Ledger
+from carrier.ledger.spending import Spent, spent
+from carrier.types import Agent, Budget, Request
+
+log = logging.getLogger(__name__)
+
+WARN_AT = 0.8
+_SECOND = 1_000_000
+_LETTERS = 4
+"""About so many stand in a token."""
+
+
+class Purses:
+    """The budgets of one agent. What is under way is counted by what it will at least take."""
+
+    def __init__(self, agent: Agent, ledger: Ledger):
+        self._agent, self._ledger = agent, ledger
+        self._warned: set[str] = set()
+
+    async def spent_one(self, request: Request, turn: str = "") -> Budget | None:
+        """The first budget that this question would not fit into any more; None: it may be asked."""
+        for budget in self._agent.budgets:
+            if (budget.per or turn) and self._is_spent(budget, await self._taken(budget, turn), _least(request)):
+                return budget
+        return None
+
+    async def _taken(self, budget: Budget, turn: str) -> Spent:
+        if not budget.per:
+            return await self._ledger.read(partial(spent, agents=budget.agents, turn=turn))
+        since = self._ledger.clock.tick() - int(budget.per * _SECOND)
+        return await self._ledger.read(partial(spent, agents=budget.agents, since=since))
+
+    def _is_spent(self, budget: Budget, taken: Spent, least: int) -> bool:
+        share = max(
+            taken.cost / budget.cost if budget.cost else 0.0,
+            (taken.tokens + least) / budget.tokens if budget.tokens else 0.0,
+        )
+        self._tell(budget, share)
+        return share >= 1
+
+    def _tell(self, budget: Budget, share: float) -> None:
+        """Once when it runs low, and anew when it has been full again."""
+        if share < WARN_AT:
+            self._warned.discard(budget.name)
+        elif budget.name not in self._warned:
+            self._warned.add(budget.name)
+            log.warning("%s: the budget %s is spent to %.0f %%", self._agent.name, budget.name, share * 100)
+
+
+def stopped(agent: Agent, budget: Budget) -> ModelError:
+    return ModelError(agent.model.use, f"the budget {budget.name} is spent", "stop", kind="account")
+
+
+def _least(request: Request) -> int:
+    """Tokens that a question takes at least."""
+    letters = len(request.prompt.system) + sum(len(said.text) for said in request.prompt.conversation)
+    return letters // _LETTERS
