@@ -20,8 +20,8 @@ run: .venv/runs  ## Start the host that carrier.yaml describes
 	$(BIN)/carrier-host --config carrier.yaml $(ARGS)
 
 .PHONY: test
-test: .venv/develops  ## Run the tests
-	$(BIN)/pytest $(ARGS)
+test: .venv/develops  ## Run the tests, one file at a time on each core
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: check
 check: lint types  ## Check that the tree is clean: format, lint, types, schemas
