@@ -57,8 +57,9 @@ class Host:
         memories: Memories,
         watchers: Watchers,
         environment: Mapping[str, str] = os.environ,
+        record: str = "",
     ):
-        """`environment` is what the catalog was read with."""
+        """`environment` is what the catalog was read with; `record` names the cassette that takes down all answers."""
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
@@ -77,7 +78,7 @@ class Host:
             alone=self.inbox.alone,
             secrets=lambda: self.catalog.secrets,
             port=lambda: self.settings.server.port,
-            models=open_models(catalog.root),
+            models=open_models(catalog.root, record),
         )
         clients = Clients(workshop.client, ledger, self._deliver)
         self.living = Living(catalog, workshop, clients, self.reloads)
@@ -274,7 +275,7 @@ class Host:
 
 @asynccontextmanager
 async def running(
-    catalog: Catalog, environment: Mapping[str, str] = os.environ, watch: bool = True
+    catalog: Catalog, environment: Mapping[str, str] = os.environ, watch: bool = True, record: str = ""
 ) -> AsyncIterator[Host]:
     """A host that lives while the block runs; leaving it drains and closes everything, in reverse.
 
@@ -285,7 +286,7 @@ async def running(
     async with AsyncExitStack() as opened:
         ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
         memories = await opened.enter_async_context(_memories(catalog, ledger))
-        host = Host(catalog, ledger, memories, Watchers(), environment)
+        host = Host(catalog, ledger, memories, Watchers(), environment, record)
         opened.push_async_callback(host.exporter.export)
         opened.push_async_callback(close_models)
         # Before any client delivers: what was left unanswered comes first.

@@ -48,15 +48,17 @@ async def open_door(
     port: int | None = None,
     last_good: bool = False,
     environment: Mapping[str, str] = os.environ,
+    record: str = "",
 ) -> AsyncIterator[Opened]:
     """A host that answers over HTTP while the block runs; a port overrules the configured one, 0 takes a free one.
 
-    `environment` is what the catalog was read with. Raises AlreadyRunning when another host has the data folder.
+    `environment` is what the catalog was read with, `record` a cassette for what models answer. Raises AlreadyRunning
+    when another host has the data folder.
     """
     settings = usable(catalog, last_good).host
     # The lock comes first: a second host in one folder would find the port taken too, which tells its operator less.
     with locked(settings.data), listening(*_where(settings.server, port)) as sock:
-        async with running(catalog, environment) as host:
+        async with running(catalog, environment, record=record) as host:
             token, is_new = own_token(settings.data)
             door = Door(host, token, settings.server, port)
             async with door.open(sock):

@@ -64,13 +64,30 @@ def run(
 @app.command("run")
 def start(context: typer.Context) -> None:
     """Start the host; the same as no command at all."""
+    _start(context)
+
+
+def record(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The cassette: cassettes/NAME.jsonl, for replay/NAME.")],
+) -> None:
+    """Start the host, and take down what its models answer."""
+    from carrier.config.models import is_name
+
+    if not is_name(name):
+        raise CarrierError(f"{name!r} is no name: lower-case letters, digits, - and _")
+    _start(context, name)
+
+
+def _start(context: typer.Context, cassette: str = "") -> None:
     verbose = context.find_root().params["verbose"]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("carrier").setLevel(logging.DEBUG if verbose else logging.INFO)
-    run_until_done(live(context.obj))
+    run_until_done(live(context.obj, cassette))
 
 
 COMMANDS = (
+    record,
     talking.chat,
     talking.render,
     talking.status,

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 STARTED = time.perf_counter()
 
 
-async def live(project: Project) -> None:
-    """Until a signal; a second one stops at once. SIGHUP reads the files again."""
+async def live(project: Project, record: str = "") -> None:
+    """Until a signal; a second one stops at once. SIGHUP reads the files again. `record` names a cassette."""
     from carrier.cli.banner import banner, seconds_since_start
 
     stopped = _stop_on_signals()
     # What start-up makes is there to stay: looking through it for garbage would cost a tenth of the start.
     gc.disable()
-    async with _host(project) as opened:
+    async with _host(project, record=record) as opened:
         gc.freeze()
         gc.enable()
         asyncio.get_running_loop().add_signal_handler(
@@ -71,11 +71,11 @@ def _terminal_is_there() -> bool:
 
 
 @asynccontextmanager
-async def _host(project: Project, port: int | None = None) -> "AsyncIterator[Opened]":
+async def _host(project: Project, port: int | None = None, record: str = "") -> "AsyncIterator[Opened]":
     """A living host behind its HTTP door."""
     from carrier.api.serving import open_door
 
-    async with open_door(project.load(), port, project.last_good, project.environment) as opened:
+    async with open_door(project.load(), port, project.last_good, project.environment, record) as opened:
         yield opened
 
 
