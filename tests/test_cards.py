@@ -366,15 +366,19 @@ def test_a_character_written_here_goes_out_with_its_texts_from_files(demo: Proje
     assert card["data"]["alternate_greetings"] == []
 
 
-async def test_a_character_from_elsewhere_answers(demo: Project) -> None:
-    for name in ("eliza-v0-unicode", "card-v3-book"):
+async def test_every_character_from_elsewhere_answers(demo: Project) -> None:
+    names = sorted(path.stem for path in DATA.glob("*.json"))
+    for name in names:
         done(demo, "import", DATA / f"{name}.json", "--name", name)
 
-    async with running_host(demo), calling(demo.data) as caller:
-        answers = [await caller.post(f"/{name}/message", {"text": "hello"}) for name in sorted({"card-v3-book"})]
+    async with running_host(demo) as opened, calling(demo.data) as caller:
+        answers = {name: await caller.post(f"/{name}/message", {"text": "hello"}) for name in names}
         prompt = (await caller.post("/eliza-v0-unicode/render", {"text": "hi"}))["prompt"]
+        broken = [str(each) for each in opened.host.catalog.problems if each.severity == "error"]
 
-    assert all(answer["text"] for answer in answers)
+    assert broken == []
+    assert len(names) >= 28
+    assert {answer["outcome"] for answer in answers.values()} == {"answered"}
     assert "You are Ålva 🦊." in prompt
 
 
