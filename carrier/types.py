@@ -51,6 +51,14 @@ class Message:
     """The agent a door was asked for; empty: the client's own routes decide."""
     reply_to: str = ""
     attachments: tuple[Attachment, ...] = ()
+    direct: bool = False
+    """Said to nobody else, as in a direct message."""
+    bot: bool = False
+    """Who says it is a program."""
+    roles: tuple[str, ...] = ()
+    """The platform's ids of the roles that the sender has there."""
+    within: tuple[str, ...] = ()
+    """The places that hold the room, the nearest first, each with what it is: `room:12`, `category:3`, `guild:4`."""
     created_at: int = 0
     """When the platform says it was said; 0: not known."""
     at: int = 0

@@ -39,6 +39,15 @@ async def test_the_same_message_again_changes_nothing(ledger: Ledger) -> None:
     assert await ledger.read(lambda it: it.execute(select(func.count()).select_from(messages)).scalar()) == 1
 
 
+async def test_what_a_message_tells_of_its_sender_and_the_place_comes_back(ledger: Ledger) -> None:
+    said = replace(HELLO, direct=True, bot=True, roles=("7", "8"), within=("room:12", "guild:4"))
+    await take(ledger, said)
+
+    again = await take(ledger, said)
+
+    assert replace(again.message, at=0, created_at=0) == replace(said, at=0)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -47,6 +47,10 @@ def to_message(row: Row[Any]) -> Message:
         to=row.addressee,
         reply_to=row.reply_to,
         attachments=load(tuple[Attachment, ...], row.attachments),
+        direct=row.direct,
+        bot=row.bot,
+        roles=tuple(json.loads(row.roles)),
+        within=tuple(json.loads(row.within)),
         created_at=row.created_at,
         at=row.at,
     )

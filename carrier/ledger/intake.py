@@ -85,9 +85,17 @@ def _row(message: Message) -> dict[str, object]:
         "addressed": message.addressed,
         "addressee": message.to,
         "reply_to": message.reply_to,
+        "direct": message.direct,
+        "bot": message.bot,
+        "roles": _listed(message.roles),
+        "within": _listed(message.within),
         "created_at": message.created_at or message.at,
         "at": message.at,
     }
+
+
+def _listed(ids: tuple[str, ...]) -> str:
+    return dump(tuple[str, ...], ids) if ids else "[]"
 
 
 def connect(connection: Connection, clock: Clock, message: Message) -> None:

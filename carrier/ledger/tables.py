@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -63,6 +63,10 @@ messages = Table(
     Column("addressee", String, nullable=False, server_default=""),
     Column("reply_to", String, nullable=False, server_default=""),
     Column("delivered", Boolean, nullable=False, server_default=text("1")),
+    Column("direct", Boolean, nullable=False, server_default=text("0")),
+    Column("bot", Boolean, nullable=False, server_default=text("0")),
+    Column("roles", Text, nullable=False, server_default="[]"),
+    Column("within", Text, nullable=False, server_default="[]"),
     Column("created_at", BigInteger, nullable=False),
     # The place in the room's order: an answer stands at the message it answers, after it by its id.
     Column("at", BigInteger, nullable=False),
