@@ -10,6 +10,7 @@ CarrierError
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
  ├─ ModelError             a model did not answer; `remedy` says what may help
+ ├─ NotNow                 a turn cannot end before a model answers again
  ├─ ActionError            an action's own "this did not work", for the model to read
  │   └─ InDoubt            it may have taken effect, and nobody can say
  └─ ClientError            a platform did not take something
@@ -96,6 +97,14 @@ class ModelError(CarrierError):
         self.kind: Ailment = kind
         self.retry_after = retry_after
         super().__init__(f"{model}: {message}")
+
+
+class NotNow(CarrierError):
+    """A turn waits for its models, by its agent's wish: it is to be gone on with in so many `seconds`."""
+
+    def __init__(self, reason: str, seconds: float):
+        self.seconds = seconds
+        super().__init__(reason)
 
 
 class ActionError(CarrierError):

@@ -18,7 +18,7 @@ from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent
-from carrier.interfaces import Memories
+from carrier.interfaces import Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
@@ -73,12 +73,13 @@ class Host:
         self.decisions = Decisions(ledger, self.inbox.queue, lambda: self.catalog.agents)
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
+        self._models = open_models(catalog.root, record)
         workshop = Workshop(
             turns=self.turns,
             alone=self.inbox.alone,
             secrets=lambda: self.catalog.secrets,
             port=lambda: self.settings.server.port,
-            models=open_models(catalog.root, record),
+            models=self._models,
         )
         clients = Clients(workshop.client, ledger, self._deliver)
         self.living = Living(catalog, workshop, clients, self.reloads)
@@ -122,6 +123,13 @@ class Host:
     def refused(self) -> tuple[Refused, ...]:
         """Versions of files that did not come to life, each until the file changes."""
         return tuple(refused for broken in self.broken for refused in broken.refused)
+
+    @property
+    def models(self) -> tuple[ModelState, ...]:
+        """How the models of all living agents stand."""
+        agents = [living.agent for living in self.agents.values()]
+        instead = [budget.instead for agent in agents for budget in agent.budgets if budget.instead]
+        return self._models.states([*(each for agent in agents for each in (agent.model, agent.small)), *instead])
 
     def agent(self, name: str) -> LivingAgent:
         if name not in self.agents:

@@ -12,6 +12,7 @@ from carrier.types import (
     Line,
     Memory,
     Message,
+    ModelLimits,
     Outgoing,
     Person,
     Recalled,
@@ -244,6 +245,26 @@ class MemoryState:
     without_vector: int
     embeddings: str
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How a model stands with its host, for all agents that use it."""
+
+    profile: str
+    model: str
+    breaker: Literal["closed", "open", "half-open"]
+    """Closed while it answers; open while it is left alone; half-open while one request looks whether it is back."""
+    failures: int
+    """In a row."""
+    again_in: float
+    """Seconds until it is asked again, for its breaker or because it wants rest; 0: now."""
+    under_way: int
+    """Requests that have a place, or where places are not limited, all."""
+    requests: float
+    """Within the last minute, where they are limited, as tokens are."""
+    tokens: float
+    limits: ModelLimits
 
 
 class Memories(Protocol):

@@ -582,6 +582,8 @@ class Agent:
     knowledge: Knowledge = Knowledge()
     goals: tuple[Goal, ...] = ()
     limits: AgentLimits = AgentLimits()
+    when_down: Literal["say", "wait"] = "say"
+    """While none of its models answers: say the words for it, or wait until one does."""
     words: Words = Words()
     budgets: tuple[Budget, ...] = ()
     permissions: Permissions = Permissions()

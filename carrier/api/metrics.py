@@ -1,11 +1,14 @@
 """How a host stands, in numbers: Prometheus' text format."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from carrier.api.status import Status
+from carrier.interfaces import ModelState
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+BREAKER = ("closed", "half-open", "open")
+ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 CLIENT_STATES = ("starting", "running", "waiting", "unauthorized", "ended", "parked")
 
 
@@ -23,8 +26,33 @@ def _lines(now: Status, last_success: float) -> Iterator[str]:
     yield from _gauge("carrier_clients", "Clients by state.", clients)
     waiting = sum(agent.waiting for agent in now.agents) + sum(now.absent.values())
     yield from _gauge("carrier_waiting_messages", "Messages that wait for an answer.", {"": waiting})
+    yield from _gauge("carrier_waiting_lanes", "Rooms that wait for a model.", {"": len(now.waits)})
+    yield from _models(now.models)
     old = "What runs in an older version than its files say."
     yield from _gauge("carrier_degraded_objects", old, {"": len(now.degraded)})
+
+
+def _models(models: Sequence[ModelState]) -> Iterator[str]:
+    named = [(_labels(profile=each.profile, model=each.model), each) for each in models]
+    states = {
+        _labels(profile=it.profile, model=it.model, state=s): int(it.breaker == s) for it in models for s in BREAKER
+    }
+    yield from _gauge("carrier_model_breaker", "Whether a model is asked: closed, if it is.", states)
+    again = "Seconds until a model is asked again."
+    yield from _gauge("carrier_model_again_seconds", again, {name: each.again_in for name, each in named})
+    yield from _gauge("carrier_model_requests", "Requests under way.", {name: each.under_way for name, each in named})
+    shares = [
+        ("requests", {name: each.requests / each.limits.requests for name, each in named if each.limits.requests}),
+        ("tokens", {name: each.tokens / each.limits.tokens for name, each in named if each.limits.tokens}),
+        ("at_once", {name: each.under_way / each.limits.at_once for name, each in named if each.limits.at_once}),
+    ]
+    for limit, values in shares:
+        yield from _gauge(f"carrier_model_limit_{limit}_ratio", "How much of this limit of a model is used.", values)
+
+
+def _labels(**values: str) -> str:
+    quoted = (f'{name}="{value.translate(ESCAPED)}"' for name, value in values.items())
+    return f"{{{','.join(quoted)}}}"
 
 
 def _gauge(name: str, about: str, values: Mapping[str, float]) -> Iterator[str]:

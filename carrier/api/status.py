@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from carrier import __version__
 from carrier.host import Host
-from carrier.interfaces import MemoryState
+from carrier.interfaces import MemoryState, ModelState
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
 
@@ -32,6 +32,17 @@ class ClientStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingLane:
+    """A room whose messages wait for a model, by its agent's wish."""
+
+    agent: str
+    room: str
+    reason: str
+    until: float
+    """When a model is asked again, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadStatus:
     at: float
     ok: bool
@@ -46,6 +57,8 @@ class Status:
     revision: str
     agents: tuple[AgentStatus, ...]
     clients: tuple[ClientStatus, ...]
+    models: tuple[ModelState, ...]
+    waits: tuple[WaitingLane, ...]
     parked: dict[str, str]
     """Clients that wait for a secret, and which."""
     broken: dict[str, str]
@@ -65,13 +78,15 @@ class Status:
 
 
 def status(host: Host) -> Status:
-    lanes = host.inbox.lanes
+    lanes, waits = host.inbox.lanes, host.inbox.waits.by_lane
     return Status(
         name=host.settings.name,
         version=__version__,
         revision=host.catalog.revision,
         agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
         clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
+        models=host.models,
+        waits=tuple(WaitingLane(*lane, wait.reason, wait.until) for lane, wait in sorted(waits.items())),
         parked=dict(host.catalog.parked),
         broken={broken.name: broken.reason for broken in host.broken},
         degraded=degraded(host),

@@ -102,6 +102,10 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         heads = ("client", "type", "agent", "state", "problem")
         keys = ("name", *heads[1:])
         yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
+    if left_alone := [it for it in now["models"] if it["breaker"] != "closed" or it["again_in"]]:
+        yield Table([_left_alone(it) for it in left_alone], ("model", "profile", "breaker", "asked again in"))
+    if now["waits"]:
+        yield Table([[it["agent"], it["room"], it["reason"]] for it in now["waits"]], ("agent", "room", "waits for"))
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -114,6 +118,10 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield f"counts from the next start: {', '.join(now['restart'])}"
     if now["problems"]:
         yield "\n".join(now["problems"])
+
+
+def _left_alone(model: dict[str, Any]) -> Sequence[object]:
+    return model["model"], model["profile"], model["breaker"], f"{model['again_in']:.0f} s"
 
 
 def _last_reload(last: dict[str, Any]) -> str:

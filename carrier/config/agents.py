@@ -116,6 +116,7 @@ class Agents:
             goals=tuple(Goal(name, goal.description, goal.steps) for name, goal in block.goals.items()),
             memory=MemorySettings(block.memory.recent, block.memory.recall, block.memory.scope),
             limits=_agent_limits(block),
+            when_down=block.when_down,
             words=Words(block.words.failed or "", block.words.held or ""),
             budgets=tuple(budget for budget in budgets if budget),
             permissions=_permissions(block),

@@ -53,7 +53,6 @@ _WORDS = (
     _Word("agent", "respond", "error", _is("decide")),
     _Word("agent", "schedules", "warning"),
     _Word("agent", "templates.post", "warning"),
-    _Word("agent", "when_down", "warning", _is("wait")),
     _Word("client", "access", "error", _always),
     _Word("client", "dry_run", "error"),
     _Word("client", "formerly", "error"),

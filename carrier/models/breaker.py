@@ -1,5 +1,7 @@
 """Leaves a model alone that is down, and looks now and then whether it is back."""
 
+from typing import Literal
+
 from carrier.models.clock import Clock
 
 FAILURES = 5
@@ -25,6 +27,12 @@ class Breaker:
             return 0.0
         left = self._until - self._clock.now()
         return max(left, self._pause if self._probing else 0.0)
+
+    @property
+    def state(self) -> Literal["closed", "open", "half-open"]:
+        if self.failures < FAILURES:
+            return "closed"
+        return "half-open" if self._probing else "open"
 
     def enter(self) -> bool:
         """A request goes through; says whether it is the probe. Tell how it ended with one of the three below."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from carrier.errors import ModelError
+from carrier.errors import Ailment, ModelError
 from carrier.models.asking import Asked
 from carrier.types import Completion, Request
 
@@ -69,7 +69,17 @@ def _all(name: str, failures: Sequence[ModelError]) -> ModelError:
         return failures[0]
     first, pauses = failures[0], [failure.retry_after for failure in failures if failure.retry_after]
     said = "; ".join(map(str, failures))
-    kind = first.kind if all(failure.kind == first.kind for failure in failures) else ""
     return ModelError(
-        name, f"none of its models answers: {said}", first.remedy, kind=kind, retry_after=min(pauses, default=0.0)
+        name,
+        f"none of its models answers: {said}",
+        first.remedy,
+        kind=_kind(failures),
+        retry_after=min(pauses, default=0.0),
     )
+
+
+def _kind(failures: Sequence[ModelError]) -> Ailment:
+    """What ails them all; where one may be better in a while, that."""
+    kinds = {failure.kind for failure in failures}
+    passing: tuple[Ailment, ...] = ("down", "busy")
+    return next((kind for kind in passing if kind in kinds), failures[0].kind if len(kinds) == 1 else "")

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from carrier.errors import ModelError
+from carrier.interfaces import ModelState
 from carrier.models.asking import MOST_CHARACTERS, Able, Asked
 from carrier.models.breaker import Breaker
 from carrier.models.clock import Clock, within
@@ -33,6 +34,20 @@ class Shared:
     @classmethod
     def of(cls, model: str, limits: ModelLimits, clock: Clock) -> "Shared":
         return cls(Limiter(model, limits, clock), Breaker(clock))
+
+    def state(self, profile: str, model: str, limits: ModelLimits) -> ModelState:
+        requests, tokens = self.limiter.taken()
+        return ModelState(
+            profile=profile,
+            model=model,
+            breaker=self.breaker.state,
+            failures=self.breaker.failures,
+            again_in=max(self.breaker.closed_for(), self.limiter.rests_for()),
+            under_way=self.limiter.under_way,
+            requests=requests,
+            tokens=tokens,
+            limits=limits,
+        )
 
 
 class Guarded:

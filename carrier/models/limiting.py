@@ -25,22 +25,24 @@ class Limiter:
         self._line = asyncio.Lock()
         self._resting_until = 0.0
         self.counts_tokens = bool(limits.tokens)
+        self.under_way = 0
 
     @asynccontextmanager
     async def slot(self, seconds: float) -> AsyncIterator[None]:
         """One of the places for requests under way, if one is free within that time."""
-        if self._slots is None:
-            yield
-            return
-        try:
-            async with within(self._clock, seconds):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise self._busy(0.0) from error
+        if self._slots:
+            try:
+                async with within(self._clock, seconds):
+                    await self._slots.acquire()
+            except TimeoutError as error:
+                raise self._busy(0.0) from error
+        self.under_way += 1
         try:
             yield
         finally:
-            self._slots.release()
+            self.under_way -= 1
+            if self._slots:
+                self._slots.release()
 
     async def take(self, tokens: float, until: float) -> "Taken":
         """Wait until a request of about so many tokens fits, if it does by then; what it truly took is told after."""
@@ -56,9 +58,18 @@ class Limiter:
         """Its server wants to be left alone for so long."""
         self._resting_until = max(self._resting_until, self._clock.now() + min(seconds, LONGEST_REST))
 
+    def rests_for(self) -> float:
+        """Seconds that its server wants to be left alone for."""
+        return max(self._resting_until - self._clock.now(), 0.0)
+
+    def taken(self) -> tuple[float, float]:
+        """Requests and tokens within the last minute, as far as they are limited."""
+        now = self._clock.now()
+        return self._requests.taken(now), self._tokens.taken(now)
+
     def _pause(self, tokens: float) -> float:
         now = self._clock.now()
-        return max(self._resting_until - now, self._requests.pause(1, now), self._tokens.pause(tokens, now))
+        return max(self.rests_for(), self._requests.pause(1, now), self._tokens.pause(tokens, now))
 
     def _busy(self, pause: float) -> ModelError:
         message = f"its limits let nothing through for {pause:.0f} s" if pause else "its limits let nothing through"
@@ -87,10 +98,14 @@ class Window:
 
     def pause(self, amount: float, now: float) -> float:
         """Seconds until so much more fits; what is more than the whole window fits an empty one."""
+        over = self.taken(now) + amount - self._most
+        return _leaving(self._taken, over) + self._seconds - now if self._taken and over > 0 else 0.0
+
+    def taken(self, now: float) -> float:
+        """How much the window holds."""
         while self._taken and self._taken[0].at + self._seconds <= now:
             self._taken.popleft()
-        over = sum(taken.amount for taken in self._taken) + amount - self._most
-        return _leaving(self._taken, over) + self._seconds - now if self._taken and over > 0 else 0.0
+        return sum(taken.amount for taken in self._taken)
 
 
 def _leaving(taken: Sequence[Taken], over: float) -> float:

@@ -1,7 +1,7 @@
 """Makes the models that profiles come down to, and keeps what all agents that use the same profile share."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from carrier import registry
 from carrier.errors import ModelError
-from carrier.interfaces import Model
+from carrier.interfaces import Model, ModelState
 from carrier.models.asking import Asked, Plain
 from carrier.models.chain import Chain
 from carrier.models.choosing import choose
@@ -51,6 +51,15 @@ class Models:
         chain = Chain(links)
         return self._recorded(chain, profile), next(choice for _, choice in chosen.values())
 
+    def states(self, profiles: Iterable[ModelProfile]) -> tuple[ModelState, ...]:
+        """How the models that these came down to stand."""
+        used = {Identity.of(each) for profile in profiles for each in _with_fallbacks(profile)}
+        return tuple(
+            shared.state(identity.name, identity.use, identity.limits)
+            for identity, shared in self._shared.items()
+            if identity in used or identity.as_auto() in used
+        )
+
     def _recorded(self, chain: Chain, profile: ModelProfile) -> Model:
         if not self.record:
             return chain
@@ -81,6 +90,10 @@ class Identity:
     def of(cls, profile: ModelProfile) -> "Identity":
         key = profile.api_key.get_secret_value() if profile.api_key else ""
         return cls(profile.name, profile.use, profile.base_url, sha256(key.encode()).hexdigest(), profile.limits)
+
+    def as_auto(self) -> "Identity":
+        """As it was before `auto` came down to a model."""
+        return replace(self, use="auto", base_url="")
 
 
 def open_model(profile: ModelProfile, choice: Choice, environment: Mapping[str, str], project: Path = Path()) -> Asked:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from carrier.errors import Conflict, LedgerError, Overloaded
+from carrier.errors import Conflict, LedgerError, NotNow, Overloaded
 from carrier.interfaces import Memories
 from carrier.ledger import intake
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import turn_id
 from carrier.runtime.lanes import Lanes
+from carrier.runtime.waiting import Waits
 from carrier.types import Lane, Message
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Inbox:
         self._living, self.message_chars = living, message_chars
         self.lanes = Lanes(at_once, here=lambda agent: living(agent) is not None)
         self._more = asyncio.Event()
+        self.waits = Waits(self.lanes, self._more.set)
         self._fewer = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
         self._filing: set[asyncio.Future[intake.Intake]] = set()
@@ -145,6 +147,7 @@ class Inbox:
 
     def changed(self) -> None:
         """An agent has come or gone: look again at what can be answered."""
+        self.waits.look_again()
         self._more.set()
 
     async def run(self) -> None:
@@ -172,9 +175,13 @@ class Inbox:
     async def _answer(self, agent: Answering, lane: Lane, message_id: str) -> None:
         try:
             await self._until_closed(agent, lane, message_id)
+            self.waits.end(lane)
+        except NotNow as error:
+            self.waits.begin(lane, message_id, error)
         except Exception:
             # The turn is not closed: its row waits on disk, and the next start takes it up.
             log.exception("%s: the turn for %s could not be closed", lane.agent, message_id)
+            self.waits.end(lane)
         finally:
             self.lanes.done(lane)
             self._more.set()

@@ -18,6 +18,7 @@ class Lanes:
         self._turns = 0
         self._count: dict[str, int] = {}
         self._holds = 0
+        self._closed: set[Lane] = set()
 
     def put(self, lane: Lane, message_id: str) -> None:
         """Last in its lane."""
@@ -46,10 +47,22 @@ class Lanes:
         """The lane's turn has ended: it is ready again, behind the agent's other lanes, if more waits in it."""
         self._turns -= 1
         self._busy[lane.agent] -= 1
+        if lane in self._closed:
+            return
         if self._waiting[lane]:
             self._ready.setdefault(lane.agent, deque()).append(lane)
         else:
             del self._waiting[lane]
+
+    def close(self, lane: Lane, message_id: str) -> None:
+        """The message that was taken from a lane stays its first, and nothing is taken from it until it is opened."""
+        self._waiting[lane].appendleft(message_id)
+        self._count[lane.agent] += 1
+        self._closed.add(lane)
+
+    def open(self, lane: Lane) -> None:
+        self._closed.remove(lane)
+        self._ready.setdefault(lane.agent, deque()).append(lane)
 
     def hold(self) -> None:
         """Start nothing until as many `release` as `hold` were called."""

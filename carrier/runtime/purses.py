@@ -11,6 +11,8 @@ from carrier.types import Agent, Budget, Request
 log = logging.getLogger(__name__)
 
 WARN_AT = 0.8
+LOOK_AGAIN = 60.0
+"""Seconds until a budget that is spent may have room again; one within a turn never has."""
 _SECOND = 1_000_000
 _LETTERS = 4
 """About so many stand in a token."""
@@ -54,7 +56,9 @@ class Purses:
 
 
 def stopped(agent: Agent, budget: Budget) -> ModelError:
-    return ModelError(agent.model.use, f"the budget {budget.name} is spent", "stop", kind="account")
+    opens = min(budget.per, LOOK_AGAIN)
+    message = f"the budget {budget.name} is spent"
+    return ModelError(agent.model.use, message, "stop", kind="account", retry_after=opens)
 
 
 def _least(request: Request) -> int:

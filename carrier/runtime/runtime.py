@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal
 
+from carrier.errors import ModelError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
@@ -38,6 +39,7 @@ class Parts:
     """Actions that are several, and may become others while they are open."""
 
 
+TOO_OLD = "it is older by now than its client's max_age: heard, not answered"
 AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -117,6 +119,8 @@ class AgentRuntime:
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
+            if self.agent.when_down == "wait" and self._turns.too_old(turn.message):
+                return await turn.close(SILENCE, self._reflections, TOO_OLD)
             if turn.message.kind != "approval" and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
@@ -221,11 +225,15 @@ class AgentRuntime:
         """The same answer, shown as it grows."""
         model = await self._affordable("large", request, turn.id)
         preview, completion = Preview(turn, self._gates), Completion("")
-        async for item in model.stream(request):
-            if isinstance(item, Completion):
-                completion = item
-            else:
-                preview.grow(item)
+        try:
+            async for item in model.stream(request):
+                if isinstance(item, Completion):
+                    completion = item
+                else:
+                    preview.grow(item)
+        except ModelError:
+            preview.restart()
+            raise
         if completion.calls:
             preview.restart()
         return completion

@@ -10,7 +10,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from carrier.errors import ActionError, CarrierError, LedgerError
+from carrier.errors import ActionError, CarrierError, LedgerError, ModelError, NotNow
 from carrier.interfaces import Left, Memories, Turn
 from carrier.ledger import approvals
 from carrier.ledger import turns as rows
@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
 
+FIRST_LOOK = 5.0
+"""Seconds until a model is asked again for a turn that waits, where nobody knows when it may be."""
+
 DOORS = frozenset({"api"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
 
@@ -57,6 +60,8 @@ class Turns:
     """Tells a client's sender, by the client's name, that rows wait for it."""
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
+    too_old: Callable[[Message], bool] = lambda message: False
+    """Whether a message that waited for a model is only heard by now."""
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
@@ -135,10 +140,13 @@ class OpenTurn:
         self.turns.windows.forget(self.agent, self.message)
         if error is None or self._closed or isinstance(error, LedgerError):
             return False
-        if isinstance(error, Exception):
+        wait = _wait(self.agent, error)
+        if isinstance(error, Exception) and not wait:
             await self._fail(error)
             return True
         await self._let_go()
+        if wait:
+            raise wait from error
         return False
 
     async def _fail(self, error: Exception) -> None:
@@ -339,6 +347,14 @@ class OpenTurn:
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
+
+
+def _wait(agent: Agent, error: BaseException) -> NotNow | None:
+    """For how long a turn waits instead of failing, if it does."""
+    if agent.when_down == "say" or not isinstance(error, ModelError):
+        return None
+    passes = error.kind in ("down", "busy") or error.retry_after
+    return NotNow(str(error), error.retry_after or FIRST_LOOK) if passes else None
 
 
 PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
