@@ -116,10 +116,13 @@ def circle() -> object:
         (None, "null"),
         ("half \ud83d", "half \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"),
         (Path("a/b"), '"a/b"'),
-        (circle(), "[[...]]"),
+        (circle(), "[" * 30 + '"…"' + "]" * 30),
         ("x" * 30_000, "x" * 20_000 + " … (cut off)"),
+        ({1}, "[1]"),
+        ({"a": ["x" * 30_000]}, '{"a": ["' + "x" * 19_992 + " … (cut off)"),
+        ([0] * 10**7, "[" + "0, " * 6_666 + "0 … (cut off)"),
     ],
-    ids=["nothing", "a lone surrogate", "no JSON", "a circle", "too much"],
+    ids=["nothing", "a lone surrogate", "no JSON", "a circle", "too much", "a set", "too much within", "too many"],
 )
 async def test_whatever_an_action_returns_the_model_can_read(host: LittleHost, value: object, text: str) -> None:
     async def give(turn: Turn) -> object:

@@ -183,10 +183,12 @@ class VendorModel:
             raise ModelError(self.name, message, remedy, kind=kind, retry_after=retry_after(error)) from error
 
     def _message(self, error: Exception) -> str:
-        if NONSENSE in str(error):
+        if _makes_no_sense(error):
             return "an answer that makes no sense"
         first = (str(error).splitlines() or [type(error).__name__])[0].partition(" Original exception:")[0]
         text = re.sub(r"^(?:(?:litellm\.)?\w+(?:Error|Exception|Timeout)\b(?: - |: ))+", "", first)
+        if BROKE_OFF in text:
+            return "the answer broke off"
         if self._base_url and "Connection error" in text:
             text = f"nothing answers at {self._base_url}, or it broke off"
         for key in self._keys():
@@ -213,7 +215,7 @@ def sort(error: Exception) -> tuple[Remedy, Ailment]:
         return "fall back", ""
     if status == 429:
         return "retry", "busy"
-    if name in ("APIResponseValidationError", "JSONDecodeError") or NONSENSE in str(error):
+    if _makes_no_sense(error):
         return "retry", "garbage"
     if status in (408, 409) or status >= 500:
         return "retry", "down"
@@ -223,8 +225,15 @@ def sort(error: Exception) -> tuple[Remedy, Ailment]:
 TOO_LONG = re.compile(r"exceed_context_size|context_length_exceeded|exceeds the available context size")
 REFUSED = re.compile(r"content_policy_violation|content_filter|ResponsibleAIPolicyViolation")
 """Both said by servers whose words litellm does not know."""
-NONSENSE = "Invalid response object"
-"""litellm's word for an answer that is in no form of an answer."""
+BROKE_OFF = "Response payload is not completed"
+NONSENSE = re.compile(r"Invalid response object|response with no 'choices'|Expecting value: line")
+"""litellm's words for an answer that is in no form of an answer."""
+
+
+def _makes_no_sense(error: Exception) -> bool:
+    return type(error).__name__ in ("APIResponseValidationError", "JSONDecodeError") or bool(
+        NONSENSE.search(str(error))
+    )
 
 
 def retry_after(error: Exception) -> float:

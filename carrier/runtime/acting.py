@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import count
+from itertools import count, islice
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
@@ -16,7 +16,8 @@ from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
 log = logging.getLogger(__name__)
 
-MOST_CHARS = 20_000
+MOST_CHARS, MOST_PARTS, DEEPEST = 20_000, 10_000, 30
+"""Of what an action returns: so much is shown to the model."""
 
 Check = Callable[[OpenTurn, str, str], Awaitable[str]]
 """Passes words through the gates, at a place in the journal; what comes back may be said."""
@@ -152,8 +153,23 @@ IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not 
 
 def _text(value: object) -> str:
     """A result as the model reads it: text as it is, all else as JSON, never longer than the limit."""
-    text = storable(value if isinstance(value, str) else _json(value))
-    return text if len(text) <= MOST_CHARS else text[:MOST_CHARS] + " … (cut off)"
+    # Cut first: whatever its size, nothing else that is done with it takes long.
+    text = value if isinstance(value, str) else _json(_cut(value, [MOST_PARTS]))
+    return storable(text) if len(text) <= MOST_CHARS else storable(text[:MOST_CHARS]) + " … (cut off)"
+
+
+def _cut(value: object, left: list[int], depth: int = 0) -> object:
+    """A value with no more parts than are left, none of them longer or deeper than the limit."""
+    left[0] -= 1
+    if isinstance(value, str | bytes | bytearray):
+        return value[: MOST_CHARS + 1]
+    if depth == DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {key: _cut(value[key], left, depth + 1) for key in islice(value, max(left[0], 0))}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cut(item, left, depth + 1) for item in islice(value, max(left[0], 0))]
+    return value
 
 
 def _json(value: object) -> str:
