@@ -9,6 +9,7 @@ import pytest
 from carrier.errors import ModelError
 from carrier.evaluators.no_secrets import NoSecrets
 from carrier.interfaces import Turn, Verdict
+from carrier.runtime.evaluating import MOST_SHOWN
 from carrier.runtime.watchers import Piece
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
@@ -243,6 +244,21 @@ async def test_who_reads_along_sees_the_text_grow(host: LittleHost) -> None:
 
     assert [piece.text for piece in pieces] == ["one", " two", " three"]
     assert ended.texts == ("one two three",)
+
+
+async def test_of_a_text_without_bounds_the_beginning_is_judged_while_it_grows(host: LittleHost) -> None:
+    judged: list[int] = []
+
+    def shown(growing: str) -> str:
+        judged.append(len(growing))
+        return growing
+
+    host.add(model=ListedModel(" ".join(["x" * 999] * 100)), gates={"gate": Judging(passes, shown)})
+
+    pieces, ended = await read_along(host, host.message())
+
+    assert max(judged) == sum(len(piece.text) for piece in pieces) < MOST_SHOWN + 1
+    assert len(ended.texts[0]) > 4 * MOST_SHOWN
 
 
 async def test_who_only_waits_is_shown_nothing_before_the_end(host: LittleHost) -> None:

@@ -11,6 +11,8 @@ from carrier.runtime.watchers import Piece
 
 log = logging.getLogger(__name__)
 
+MOST_SHOWN = 20_000
+"""Characters of a text that are shown while it grows."""
 
 Rewrite = Callable[[str, str, int], Awaitable[str]]
 """Has an answer written anew, for the reason it was held; the number tells the attempts of a turn apart."""
@@ -82,7 +84,9 @@ class Preview:
 
     def grow(self, piece: str) -> None:
         self._text += piece
-        self._show(self._gates.preview(self._text))
+        # Each piece has the whole text so far judged again: a long one is read when it is there.
+        if len(self._text) <= MOST_SHOWN:
+            self._show(self._gates.preview(self._text))
 
     def restart(self) -> None:
         """The text so far was not the answer: actions follow."""
