@@ -14,18 +14,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import reload
+from benchmarks import loop, reload
 from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, percentile, sentence
+from benchmarks.printing import row
 
 ROOT = Path(__file__).parent.parent
 ELIZA = {
-    "listening": "2.2 s",
-    "one": "17.5/s, 55 / 91 ms",
-    "sixteen": "23.5/s",
-    "memory": "458 growing to 643 MB in 300 messages",
+    "listening": "ElizaOS 1.7.2: 2.2 s",
+    "one": "ElizaOS 1.7.2: 17.5/s, 55 / 91 ms",
+    "sixteen": "ElizaOS 1.7.2: 23.5/s",
+    "memory": "ElizaOS 1.7.2: 458 growing to 643 MB in 300 messages",
 }
-"""ElizaOS 1.7.2 with its own store, measured on such a machine."""
+"""With its own store, measured on such a machine."""
 
 SUSTAINED = int(os.environ.get("CARRIER_BENCH_MESSAGES", "10000"))
 
@@ -86,10 +87,6 @@ async def talk(running: Running, rooms: int, each: int, first: int, name: str) -
     return len(times) / seconds, times
 
 
-def row(what: str, figure: str, compared: str = "") -> None:
-    print(f"{what:<40}{figure:<44}{'ElizaOS 1.7.2: ' + compared if compared else ''}".rstrip(), flush=True)
-
-
 def speed(rate: float, times: list[float]) -> str:
     return f"{rate:.0f}/s, p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms"
 
@@ -122,6 +119,7 @@ async def measure(folder: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carrier-bench-") as folder:
         asyncio.run(measure(Path(folder)))
+    loop.main()
     reload.main()
 
 

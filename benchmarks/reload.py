@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, answer, percentile, question
+from benchmarks.printing import row
 from carrier.config.catalog import load
 
 ROOT = Path(__file__).parent.parent
@@ -152,10 +153,6 @@ async def _until_live(running: Running, edit: Callable[[int], str], number: int)
 def _rebuilt(running: Running) -> list[str]:
     """The agents that were made, in order, as the host's log has it."""
     return re.findall(r"(a\d+): live", running.log.read_text())
-
-
-def row(what: str, figure: str) -> None:
-    print(f"{what:<44}{figure}", flush=True)
 
 
 def main() -> None:

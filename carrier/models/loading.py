@@ -1,5 +1,7 @@
 """Imports litellm when it is first needed: it takes 2 s and 160 MB, and has to be told to keep quiet."""
 
+import asyncio
+import gc
 import logging
 import os
 import threading
@@ -8,6 +10,13 @@ from functools import cache
 from typing import Any
 
 _loading = threading.Lock()
+
+
+async def loaded_litellm() -> Any:
+    """The module; it is imported in a thread when it is first needed."""
+    if _load.cache_info().currsize:
+        return _load()
+    return await asyncio.to_thread(load_litellm)
 
 
 def load_litellm() -> Any:
@@ -31,6 +40,8 @@ def _load() -> Any:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         _warm_up(litellm)
+    # It is there to stay, and so large that to look through it for garbage would hold up everything for 100 ms.
+    gc.freeze()
     return litellm
 
 
@@ -47,4 +58,4 @@ def _warm_up(litellm: Any) -> None:
 async def close_connections() -> None:
     """Close what litellm keeps open; nothing to do while it was never imported."""
     if _load.cache_info().currsize:
-        await load_litellm().close_litellm_async_clients()
+        await _load().close_litellm_async_clients()

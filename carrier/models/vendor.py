@@ -14,7 +14,7 @@ from carrier.errors import Ailment, ModelError, Remedy
 from carrier.models.asking import MOST_CHARACTERS, Able, readable
 from carrier.models.chat_form import ToolNames, messages
 from carrier.models.choosing import is_loopback, network_allowed
-from carrier.models.loading import load_litellm
+from carrier.models.loading import loaded_litellm
 from carrier.models.traits import Traits
 from carrier.types import ActionCall, Completion, ModelProfile, Request, Usage
 
@@ -39,7 +39,7 @@ class VendorModel:
 
     async def able(self) -> Able:
         """By the params of the profile, else by what litellm knows; of a model nobody knows, tools are expected."""
-        litellm = await asyncio.to_thread(load_litellm)
+        litellm = await loaded_litellm()
         _, _, model = self._model.partition("/")
         known = litellm.model_cost.get(self._model) or litellm.model_cost.get(model) or {}
         return self._traits.over(
@@ -55,7 +55,7 @@ class VendorModel:
     async def complete(self, request: Request) -> Completion:
         names = ToolNames(request.tools)
         async with self._sorting_errors():
-            litellm = await asyncio.to_thread(load_litellm)
+            litellm = await loaded_litellm()
             response = await self._ask(litellm, await self._asked(litellm, request, names), stream=False)
             return self._completion(litellm, response, names)
 
@@ -63,7 +63,7 @@ class VendorModel:
         names = ToolNames(request.tools)
         chunks: list[Any] = []
         async with self._sorting_errors():
-            litellm = await asyncio.to_thread(load_litellm)
+            litellm = await loaded_litellm()
             asked = await self._asked(litellm, request, names)
             stream = await self._ask(litellm, asked, stream=True, stream_options={"include_usage": True})
         size = 0
