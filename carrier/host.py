@@ -63,7 +63,9 @@ class Host:
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
-        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
+        self.turns = Turns(
+            ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed, files=settings.data
+        )
         limits = settings.limits
         self.inbox = Inbox(
             ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace

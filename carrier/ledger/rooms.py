@@ -1,5 +1,6 @@
 """What was said last in a room, as an agent saw it: what it heard there, and its own words."""
 
+import json
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select
@@ -8,7 +9,15 @@ from carrier.ledger.tables import inbox, messages
 from carrier.types import Line
 
 _lines = (
-    select(messages.c.id, messages.c.sender_name, messages.c.sender, messages.c.text, messages.c.at, messages.c.agent)
+    select(
+        messages.c.id,
+        messages.c.sender_name,
+        messages.c.sender,
+        messages.c.text,
+        messages.c.attachments,
+        messages.c.at,
+        messages.c.agent,
+    )
     .outerjoin(inbox, and_(inbox.c.message == messages.c.id, inbox.c.agent == bindparam("of_agent")))
     .where(
         messages.c.room == bindparam("of_room"),
@@ -30,4 +39,10 @@ def recent(connection: Connection, agent: str, room: str, most: int, before: int
 
 
 def _to_line(row: Row[Any]) -> Line:
-    return Line(row.id, row.sender_name or row.sender.partition(":")[2], row.text, row.at, bool(row.agent))
+    return Line(row.id, row.sender_name or row.sender.partition(":")[2], _text(row), row.at, bool(row.agent))
+
+
+def _text(row: Row[Any]) -> str:
+    """What was said; files that came with it are named."""
+    files = [f"[file {file['name']}]" for file in json.loads(row.attachments)] if row.attachments != "[]" else []
+    return "\n\n".join([row.text, *files]) if files else str(row.text)

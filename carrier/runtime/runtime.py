@@ -161,7 +161,8 @@ class AgentRuntime:
             )
             turn.state = state.said
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": self._acting.tools}
-            return compose_context(self.agent, await (fill or self._fill)(values), turn.message, state)
+            system = await (fill or self._fill)(values)
+            return compose_context(self.agent, system, turn.message, state, self._turns.files)
 
     async def _fill(self, values: Mapping[str, object]) -> str:
         return self.parts.templates.render(self.agent.templates["chat"], values)

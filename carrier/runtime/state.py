@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from jinja2 import ChainableUndefined
 
 from carrier.interfaces import Provider, Turn
-from carrier.types import Agent, Line, Memory, Message, Prompt, Recalled, Said
+from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ SHARES = {"memories": 0.2, "knowledge": 0.2, "facts": 0.1, "goals": 0.05}
 """What of them a provider may take."""
 SHARE = 0.25
 """And any other."""
+MOST_PICTURES = 8
+"""Of one message."""
+PICTURE = 1500
+"""Tokens that one is taken to be."""
 MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "room")
 """Providers whose words templates may use without being given them: there are none then."""
 
@@ -90,12 +95,16 @@ def window(agent: Agent) -> int:
     return agent.model.window or WINDOW
 
 
-def compose_context(agent: Agent, system: str, message: Message, state: State) -> Prompt:
-    """The rendered template, and the conversation: of the recent lines as many as fit, the latest, then the message."""
+def compose_context(agent: Agent, system: str, message: Message, state: State, files: Path = Path()) -> Prompt:
+    """The rendered template, and the conversation: of the recent lines as many as fit, the latest, then the message.
+
+    The pictures that came with the message lie in the folder `files`.
+    """
     recent = state.said.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
-    system, asked = system.strip(), Said("user", spoken(message), message.sender_name)
-    space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked)
+    system, shown = system.strip(), pictures(message, files)
+    asked = Said("user", spoken(message), message.sender_name, images=shown)
+    space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked) - PICTURE * len(shown)
     count = _first_that_fit([tokens(line) for line in reversed(lines)], space)
     left_out = list(state.left_out)
     if count < len(lines):
@@ -113,8 +122,18 @@ def spoken(message: Message) -> str:
     return "\n\n".join([message.text, *files]) if files else message.text
 
 
+def pictures(message: Message, files: Path) -> tuple[Image, ...]:
+    """The first of what came with a message that a model may look at."""
+    found = [it for it in message.attachments if it.path and it.media_type.startswith("image/")]
+    return tuple(Image(it.media_type, str(files / it.path)) for it in found[:MOST_PICTURES])
+
+
 def written(prompt: Prompt) -> str:
     """A prompt as a person reads it."""
-    conversation = [f"{said.name or said.role}: {said.text}" for said in prompt.conversation]
+    conversation = [f"{said.name or said.role}: {said.text}{_shown(said)}" for said in prompt.conversation]
     left_out = ["", "--- left out ---", *prompt.left_out] if prompt.left_out else []
     return "\n".join([prompt.system, "", "--- conversation ---", *conversation, *left_out])
+
+
+def _shown(said: Said) -> str:
+    return "".join(f"\n[picture {image.path}]" for image in said.images)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -62,6 +63,8 @@ class Turns:
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
     too_old: Callable[[Message], bool] = lambda message: False
     """Whether a message that waited for a model is only heard by now."""
+    files: Path = Path()
+    """The folder that the paths of attachments start from."""
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
