@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from carrier.config.catalog import load
+from carrier.ledger.engine import Clock
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.projects import SMALL, write
 from carrier.testing.runtimes import Doing, LittleHost, little_host
@@ -56,6 +57,21 @@ async def test_a_question_that_does_not_fit_any_more_is_not_asked(host: LittleHo
     ended = await host.ask("x" * 900)
 
     assert (ended.outcome, model.requests) == ("failed", [])
+
+
+async def test_a_budget_has_room_again_when_its_time_has_passed(host: LittleHost) -> None:
+    now = 1_800_000_000_000_000
+    host.ledger.clock = Clock(now=lambda: now)
+    model = ListedModel(costing("dear", cost=1.0), "Hei.")
+    host.add(with_budget(Budget("team", ("tifa",), cost=1.0, per=DAY)), model)
+
+    outcomes = []
+    for hours in (0, 1, 22, 2):
+        now += hours * 3_600_000_000
+        outcomes.append((await host.ask(f"after {hours} more hours")).outcome)
+
+    assert outcomes == ["answered", "failed", "failed", "answered"]
+    assert len(model.requests) == 2
 
 
 async def test_a_budget_is_shared_by_all_who_name_it_and_by_no_others(host: LittleHost) -> None:
