@@ -1,6 +1,7 @@
 """The command `carrier-host`: starts the host, or talks to the one that runs."""
 
 import logging
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -28,6 +29,8 @@ LastGood = Annotated[bool, typer.Option("--last-good", help="Start with the last
 
 def main() -> None:
     """The entry point: what Carrier says went wrong is one line, not a stack."""
+    # Pydantic would look through all installed packages for plug-ins of its own, at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except ConfigError as error:

@@ -21,11 +21,11 @@ STARTED = time.perf_counter()
 
 async def live(project: Project, record: str = "") -> None:
     """Until a signal; a second one stops at once. SIGHUP reads the files again. `record` names a cassette."""
+    # What start-up makes is there to stay: looking through it for garbage would cost a tenth of the start.
+    gc.disable()
     from carrier.cli.banner import banner, seconds_since_start
 
     stopped = _stop_on_signals()
-    # What start-up makes is there to stay: looking through it for garbage would cost a tenth of the start.
-    gc.disable()
     async with _host(project, record=record) as opened:
         gc.freeze()
         gc.enable()

@@ -140,9 +140,9 @@ def _first_miss(each: "Tried") -> str:
     return each.missed.misses[0].what if each.missed else "error"
 
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def _clean(text: str) -> str:
     """What XML can hold, and a terminal takes for no command."""
-    return _NO_XML.sub("\ufffd", text)
+    return re.sub(_NO_XML, "\ufffd", text)

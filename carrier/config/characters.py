@@ -10,7 +10,7 @@ from carrier.config.models.character import LoreEntry, PassageFile
 from carrier.config.models.patterns import bare
 from carrier.config.reading import Trail, natural
 
-_DECORATORS = re.compile(r"\s*(?:^@@@?\w.*(?:\n|\Z)\s*)+", re.MULTILINE)
+_DECORATORS = r"\s*(?:^@@@?\w.*(?:\n|\Z)\s*)+"
 """Lines such as `@@depth 4`, which some programs read at the top of an entry."""
 
 
@@ -126,5 +126,5 @@ def _entry(entry: LoreEntry, texts: _Texts) -> types.LoreEntry:
 
 
 def _without_decorators(content: str) -> str:
-    found = _DECORATORS.match(content)
+    found = re.match(_DECORATORS, content, re.MULTILINE)
     return content[found.end() :] if found else content

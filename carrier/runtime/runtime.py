@@ -119,12 +119,13 @@ class AgentRuntime:
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
-            if self.agent.when_down == "wait" and self._turns.too_old(turn.message):
+            decision = turn.message.kind == "approval"
+            if self.agent.when_down == "wait" and not decision and self._turns.too_old(turn.message):
                 return await turn.close(SILENCE, self._reflections, TOO_OLD)
-            if turn.message.kind != "approval" and (refusal := await self.refuse(turn)):
+            if not decision and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
-            if turn.message.kind == "approval":
+            if decision:
                 prompt = await self._decided(turn, prompt)
             response = await self.generate_and_act(turn, prompt)
             response = await self.evaluate(turn, response, prompt)

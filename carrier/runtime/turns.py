@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
 
-FIRST_LOOK = 5.0
-"""Seconds until a model is asked again for a turn that waits, where nobody knows when it may be."""
+FIRST_LOOK, LONGEST_WAIT = 5.0, 300.0
+"""Seconds until a model is asked again for a turn that waits: where nobody knows when it may be, and at most."""
 
 DOORS = frozenset({"api"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
@@ -357,7 +357,7 @@ def _wait(agent: Agent, error: BaseException) -> NotNow | None:
     if agent.when_down == "say" or not isinstance(error, ModelError):
         return None
     passes = error.kind in ("down", "busy") or error.retry_after
-    return NotNow(str(error), error.retry_after or FIRST_LOOK) if passes else None
+    return NotNow(str(error), min(error.retry_after or FIRST_LOOK, LONGEST_WAIT)) if passes else None
 
 
 PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
