@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -87,7 +87,7 @@ class Inbox:
         under a known id. For all others such a message is heard, not answered, or counts as the known one.
         """
         message = self._storable(message)
-        placed = partial(self._placed, message, self._route(message), self._full(message.room), may_refuse)
+        placed = partial(self._placed, message, self._route(message), self._waiting(message.room), may_refuse)
         # Submitted before the first await: messages keep the order they arrived in.
         committed = self._ledger.submit(partial(intake.hear, clock=self._ledger.clock, message=message, placed=placed))
         self._memories.expect(message.text)
@@ -126,37 +126,34 @@ class Inbox:
         text = storable(message.text)[: self.message_chars]
         return replace(message, text=text, sender_name=storable(message.sender_name))
 
-    def _full(self, room: str) -> Collection[str]:
-        """Agents that have as much waiting as they can keep, there or everywhere."""
+    def _waiting(self, room: str) -> Mapping[str, tuple[int, int]]:
+        """How many messages wait for each agent, there and everywhere."""
+        lanes = (Lane(agent, room) for agent in {*self.lanes.agents(), *self._bursts.agents()})
         return {
-            agent
-            for agent in {*self.lanes.agents(), *self._bursts.agents()}
-            if self.lanes.waiting_for(agent) >= MOST_FOR_AN_AGENT or self._waiting(Lane(agent, room)) >= MOST_IN_A_LANE
+            lane.agent: (self.lanes.length(lane) + self._bursts.length(lane), self.lanes.waiting_for(lane.agent))
+            for lane in lanes
         }
-
-    def _waiting(self, lane: Lane) -> int:
-        return self.lanes.length(lane) + self._bursts.length(lane)
 
     def _placed(
         self,
         message: Message,
         route: Callable[[Known], Mapping[str, intake.Place]],
-        full: Collection[str],
+        waiting: Mapping[str, tuple[int, int]],
         may_refuse: bool,
         known: Known,
     ) -> dict[str, intake.Place]:
         """What a message is to each agent, so far as they can keep up; in the ledger's thread."""
         places: dict[str, intake.Place] = {}
         for agent, place in route(known).items():
-            refused = "" if place == "heard" else self._refusal(agent, message, full)
+            refused = "" if place == "heard" else self._refusal(agent, message, *waiting.get(agent, (0, 0)))
             if refused and may_refuse and agent == message.to:
                 raise Overloaded(refused)
             places[agent] = "heard" if refused else place
         return places
 
-    def _refusal(self, agent: str, message: Message, full: Collection[str]) -> str:
-        """Why an agent does not answer one more message; empty if it does."""
-        if agent in full:
+    def _refusal(self, agent: str, message: Message, there: int, everywhere: int) -> str:
+        """Why an agent, for whom so many wait, does not answer one more message; empty if it does."""
+        if there >= MOST_IN_A_LANE or everywhere >= MOST_FOR_AN_AGENT:
             log.warning("%s: too much waits in %s; a message there is heard, not answered", agent, message.room)
             return f"{agent} has too much to answer; try again later"
         if not self._within_pace(agent, message):
