@@ -143,7 +143,8 @@ class Host:
 
     def client(self, name: str) -> ClientDefinition:
         """The living client of that name; one without any rules for who only asks at a door."""
-        return self.clients[name].definition if name in self.clients else ClientDefinition(name, "")
+        living = self.clients.get(name)
+        return living.definition if living else ClientDefinition(name, "")
 
     def rules_in(self, message: Message) -> RoomRules:
         """What holds in a message's room."""

@@ -110,7 +110,8 @@ class Inbox:
         """Remember a message that is on disk, and queue its turns."""
         message, gather = taken.message, self._gather(taken.message)
         self._memories.put(taken.memories)
-        if not gather and set(taken.places.values()) == {"waiting"} and len(self._at_hand) < MOST_AT_HAND:
+        needs_no_look = not gather and taken.waiting and not {"asks", "away"} & set(taken.places.values())
+        if needs_no_look and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[message.id] = message
         for agent, place in taken.places.items():
             if place == "heard":
