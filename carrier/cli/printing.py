@@ -100,12 +100,13 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         )
     if now["clients"]:
         heads = ("client", "type", "agent", "state", "problem")
-        keys = ("name", *heads[1:])
-        yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
+        yield Table([_client(it) for it in now["clients"]], heads)
     if left_alone := [it for it in now["models"] if it["breaker"] != "closed" or it["again_in"]]:
         yield Table([_left_alone(it) for it in left_alone], ("model", "profile", "breaker", "asked again in"))
     if now["waits"]:
         yield Table([[it["agent"], it["room"], it["reason"]] for it in now["waits"]], ("agent", "room", "waits for"))
+    if now["muted"]:
+        yield Table([["muted", it["room"], f"until {_told(it['until'])}", f"by {it['by']}"] for it in now["muted"]])
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -122,6 +123,15 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
 
 def _left_alone(model: dict[str, Any]) -> Sequence[object]:
     return model["model"], model["profile"], model["breaker"], f"{model['again_in']:.0f} s"
+
+
+def _client(client: dict[str, Any]) -> list[str]:
+    state = f"{client['state']}, dry run" if client["dry_run"] else client["state"]
+    return [client["name"], client["type"], client["agent"], state, client["problem"]]
+
+
+def _told(until: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(until)) if until else "it is unmuted"
 
 
 def _last_reload(last: dict[str, Any]) -> str:

@@ -188,6 +188,7 @@ class Living:
         for name in agents.gone:
             del self.agents[name]
             log.info("%s: gone", name)
+        self.clients.follow(catalog.clients)
         # What was made and overtaken never answers.
         retired += [made for name, made in self._made.items() if self.agents.get(name) is not made]
         self._made.clear()

@@ -34,6 +34,7 @@ from carrier.types import (
     Outgoing,
     Recalled,
     Response,
+    RoomRules,
     Scope,
 )
 
@@ -44,6 +45,15 @@ Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]
 
 FIRST_LOOK, LONGEST_WAIT = 5.0, 300.0
 """Seconds until a model is asked again for a turn that waits: where nobody knows when it may be, and at most."""
+
+
+def _no_rules(message: Message) -> RoomRules:
+    return RoomRules()
+
+
+def _at_once(message: Message) -> float:
+    return 0.0
+
 
 DOORS = frozenset({"api"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
@@ -65,19 +75,24 @@ class Turns:
     """Whether a message that waited for a model is only heard by now."""
     files: Path = Path()
     """The folder that the paths of attachments start from."""
+    rules: Callable[[Message], RoomRules] = _no_rules
+    """What holds now in the room of a message."""
+    gather: Callable[[Message], float] = _at_once
+    """For how many seconds the sender of a message may go on with it."""
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
 
-        A message that has only just come is handed in whole: its turn is new, and need not be read first.
+        A message that has only just come, and is answered alone, is handed in whole: its turn is new, and need not be
+        read first.
         """
         clock = self.ledger.clock
         take = partial(rows.take, agent=agent.name, message_id=message_id, revision=agent.revision)
-        committed = self.ledger.submit(partial(take, clock=clock))
+        committed = self.ledger.submit(partial(take, clock=clock, gather=self.gather))
         taken = rows.Taken(rows.turn_id(agent.name, message_id), message, {}, 1) if message else await committed
         if taken is None:
             return None
-        turn = OpenTurn(self, agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
+        turn = self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
         turn.journal.follow(committed)
         turn.timings.ms["queue"] = round((clock.tick() - taken.message.at) / 1000, 2)
         return turn
@@ -85,7 +100,10 @@ class Turns:
     def rehearse(self, agent: Agent, message: Message) -> "OpenTurn":
         """A turn that is only composed: it is in no table."""
         taken = rows.Taken(rows.turn_id(agent.name, message.id), message, {}, attempts=1)
-        return OpenTurn(self, agent, taken, Journal(self.ledger, taken.id, agent.name))
+        return self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name))
+
+    def _opened(self, agent: Agent, taken: rows.Taken, journal: Journal) -> "OpenTurn":
+        return OpenTurn(self, agent, taken, journal, self.rules(taken.message))
 
 
 class Timings:
@@ -117,6 +135,8 @@ class OpenTurn:
     agent: Agent
     taken: rows.Taken
     journal: Journal
+    rules: RoomRules
+    """What holds in its room."""
     state: Mapping[str, object] = field(default_factory=dict)
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
@@ -272,7 +292,9 @@ class OpenTurn:
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""
-        id, text, agent, message = f"{self.id}/{place}", storable(text), self.agent, self.message
+        text, agent, message = storable(text), self.agent, self.message
+        # It stands where the message stands, after it by its id.
+        id = f"{rows.turn_id(agent.name, message.id)}/{place}"
         memory = Memory(
             id=id,
             agent=agent.name,
@@ -331,7 +353,8 @@ class OpenTurn:
         window = await self.turns.windows.recent(self.agent, self.message, settings.recent)
         if settings.scope == "room" and len(window) < settings.recent:
             return []
-        seen = {self.id, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
+        told = (rows.turn_id(self.agent.name, id) for id in (*self.message.gathered, self.message.id))
+        seen = {*told, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
         return await self.turns.memories.recall(scope_of(self.agent, self.message), text, settings.recall, seen)
 
     async def _remember(self, id: str, text: str) -> None:
@@ -345,7 +368,7 @@ class OpenTurn:
             text=storable(text),
             at=message.at,
             name=message.sender_name,
-            source_ids=(message.id,),
+            source_ids=(*message.gathered, message.id),
             revision=agent.revision,
         )
         ledger = self.turns.ledger
