@@ -52,7 +52,6 @@ _WORDS = (
     _Word("agent", "notify", "warning"),
     _Word("agent", "schedules", "warning"),
     _Word("agent", "templates.post", "warning"),
-    _Word("client", "access", "error", _always),
     _Word("client", "formerly", "error"),
     _Word("client", "persona", "error", _is("webhook")),
     _Word("client", "type", "error", _of_ours),
