@@ -25,17 +25,20 @@ from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
+from carrier.runtime.handovers import Handovers
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.later import Later
 from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime, answers
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import Message
+from carrier.types import Agent, Message
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,19 @@ class Host:
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
-        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
+        self.handovers = Handovers(ledger, lambda name: name in self.agents)
+        self.later = Later(ledger, memories, self._definition, self._tell_sender)
+        self.turns = Turns(
+            ledger=ledger,
+            memories=memories,
+            watchers=watchers,
+            windows=Windows(ledger),
+            more_to_send=self._tell_sender,
+            closed=self._turn_closed,
+            handovers=self.handovers,
+            queue=lambda taken: self.inbox.queue(taken),
+            later_waits=self.later.wake.set,
+        )
         limits = settings.limits
         self.inbox = Inbox(
             ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace
@@ -79,6 +94,7 @@ class Host:
             secrets=lambda: self.catalog.secrets,
             port=lambda: self.settings.server.port,
             models=open_models(catalog.root, record),
+            colleagues=Colleagues(ledger, self._runtime),
         )
         clients = Clients(workshop.client, ledger, self._deliver)
         self.living = Living(catalog, workshop, clients, self.reloads)
@@ -137,11 +153,20 @@ class Host:
         if not name:
             return {}
         here = self.agents.get(name)
-        return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
+        place: Place = "waiting" if here is None or answers(here.agent, message) else "heard"
+        # Where the conversation is handed over, the other agent has the place, and this one goes on hearing.
+        return {name: "heard", self.handovers.holder(message.room, name): place}
 
     def _within_pace(self, name: str, message: Message) -> bool:
         here = self.agents.get(name)
         return here is None or self._pace.allows(name, message.sender, here.agent.limits)
+
+    def answering(self, message: Message) -> str:
+        """The agent that a message to an agent goes to, which may be another that stands in for it."""
+        return self.handovers.holder(message.room, message.to)
+
+    def _definition(self, name: str) -> Agent | None:
+        return self.agents[name].agent if name in self.agents else None
 
     def _runtime(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None
@@ -220,6 +245,7 @@ class Host:
         limits = self.settings.limits
         self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
         self.inbox.changed()
+        self.later.wake.set()
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""
@@ -291,9 +317,10 @@ async def running(
         opened.push_async_callback(close_models)
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
+        await host.handovers.load()
         await host.begin()
         opened.push_async_callback(host.close)
-        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads)
+        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads, host.later)
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host

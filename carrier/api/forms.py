@@ -131,19 +131,24 @@ def valid(form: type[F], fields: Any) -> F:
         raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
 
 
-async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        async with request.form(max_files=1, max_fields=20) as form:
-            fields = {key: value for key, value in form.multi_items() if key != "file"}
-            return fields, await _upload(form.get("file"), most_bytes)
+async def read_json(request: Request) -> dict[str, Any]:
+    """A body that is a JSON object; raises FormError for any other."""
     try:
         fields = await request.json()
     except (ValueError, RecursionError) as error:
         raise FormError("body", f"is no JSON and no form: {error}") from error
     if not isinstance(fields, dict):
         raise FormError("body", 'has to be a JSON object, such as {"text": "Hello"}')
-    return fields, None
+    return fields
+
+
+async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        async with request.form(max_files=1, max_fields=20) as form:
+            fields = {key: value for key, value in form.multi_items() if key != "file"}
+            return fields, await _upload(form.get("file"), most_bytes)
+    return await read_json(request), None
 
 
 async def _upload(file: UploadFile | str | None, most_bytes: int) -> Upload | None:

@@ -97,6 +97,8 @@ COMMANDS = (
     talking.approvals,
     talking.approve,
     talking.refuse,
+    talking.handovers,
+    talking.later,
     files.check,
     files.show,
     files.schema,

@@ -90,7 +90,7 @@ def _rich_table(table: Table) -> Any:
 
 def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
     """The answer of `GET /status`, as a person reads it."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now["reloaded_at"]))
+    since = local(now["reloaded_at"])
     yield f"{now['name']}: Carrier {now['version']}, files read at {since}{', stopping' if now['stopping'] else ''}"
     yield f"revision {now['revision']}; {_last_reload(now['last_reload'])}"
     if now["agents"]:
@@ -102,6 +102,8 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         heads = ("client", "type", "agent", "state", "problem")
         keys = ("name", *heads[1:])
         yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
+    if now["handovers"]:
+        yield handover_table(now["handovers"])
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -116,9 +118,19 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield "\n".join(now["problems"])
 
 
+def handover_table(handovers: Sequence[Mapping[str, Any]]) -> Table:
+    """Who answers where in whose place."""
+    rows = [[it["room"], it["answers"], it["agent"], local(it["until"])] for it in handovers]
+    return Table(rows, ("room", "answers", "in place of", "until"))
+
+
+def local(at: float) -> str:
+    """A moment in seconds since 1970, as the clock on the wall has it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
 def _last_reload(last: dict[str, Any]) -> str:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last["at"]))
-    return f"last reload at {at}: {'ok' if last['ok'] else last['reason']}"
+    return f"last reload at {local(last['at'])}: {'ok' if last['ok'] else last['reason']}"
 
 
 def stats_parts(stats: dict[str, Any]) -> Iterator[str | Table]:

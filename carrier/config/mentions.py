@@ -62,6 +62,10 @@ def mentions(block: models.Described) -> Iterator[Mention]:
 def _of_agent(agent: models.Agent) -> Iterator[Mention]:
     for key in ("delegates", "handoffs"):
         yield from _all("agent", getattr(agent, key), (key,))
+    for number, entry in enumerate(agent.actions):
+        rooms = entry.settings.get("rooms")
+        if isinstance(rooms, list | tuple):
+            yield from _all("room", rooms, ("actions", number, entry.name, "rooms"))
     yield from _all("budget", agent.budgets, ("budgets",))
     yield from _all("files", agent.knowledge, ("knowledge",))
     yield from _one("room", agent.notify, ("notify",))

@@ -14,6 +14,12 @@ from carrier.types import Attachment, Memory, Message
 
 Place = Literal["waiting", "heard"]
 
+ASKED = "ask:"
+"""What the room begins with in which a colleague is asked; no client can be called so."""
+UNTOLD = ("approval", "ask")
+"""Kinds of messages that nobody outside said: a decision is the host's own word, a question a colleague's. Neither is
+remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -42,8 +48,7 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
     for agent, place in agents.items():
         row = {"agent": agent, "message": message.id, "room": message.room, "state": place, "at": message.at}
         connection.execute(_file, row)
-    # A decision is the host's own word, and nothing that anybody said.
-    told = message.text and message.kind != "approval"
+    told = message.text and message.kind not in UNTOLD
     memories = tuple(memory_of(message, agent) for agent in agents if told)
     for memory in memories:
         log_memory(connection, clock, memory)
@@ -115,6 +120,13 @@ def _once(connection: Connection, table: Table, key: dict[str, str], rest: dict[
 
 
 def unanswered(connection: Connection) -> list[tuple[str, str, str]]:
-    """What waits for a turn or was cut off in one, as (agent, room, message id), in the order it came."""
-    query = select(inbox.c.agent, inbox.c.room, inbox.c.message).where(inbox.c.state.in_(["waiting", "taken"]))
+    """What waits for a turn or was cut off in one, as (agent, room, message id), in the order it came.
+
+    What a colleague asks is not among it: only who asked goes on with that.
+    """
+    query = (
+        select(inbox.c.agent, inbox.c.room, inbox.c.message)
+        .where(inbox.c.state.in_(["waiting", "taken"]))
+        .where(~inbox.c.room.startswith(ASKED, autoescape=True))
+    )
     return [(row.agent, row.room, row.message) for row in connection.execute(query.order_by(inbox.c.at))]

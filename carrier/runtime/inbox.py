@@ -83,9 +83,9 @@ class Inbox:
         """
         message = self._storable(message)
         places = {agent: self._place(agent, message, place) for agent, place in self._route(message).items()}
-        if may_refuse and places.get(message.to) == "full":
+        if may_refuse and "full" in places.values():
             raise Overloaded(f"{message.to} has too much to answer; try again later")
-        if may_refuse and places.get(message.to) == "fast":
+        if may_refuse and "fast" in places.values():
             raise Overloaded(f"{message.to} answers no more messages of yours for now; try again later")
         filed: dict[str, intake.Place] = {a: "waiting" if it == "waiting" else "heard" for a, it in places.items()}
         # Submitted before the first await: messages keep the order they arrived in.

@@ -75,6 +75,7 @@ class TemplateNames(Block):
     chat: Inside = Field(default="chat.j2", description="For an answer")
     post: Inside = Field(default="post.j2", description="For a post")
     facts: Inside = Field(default="facts.j2", description="For the evaluator `facts`")
+    goals: Inside = Field(default="goals.j2", description="For the evaluator `goals`")
 
 
 def _model_in_place(value: object) -> object:
