@@ -3,13 +3,14 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from carrier.errors import ActionError
 from carrier.ledger.engine import Clock
+from carrier.ledger.forms import to_message
 from carrier.ledger.intake import Intake, memory_of
 from carrier.ledger.memory_log import log_memory
-from carrier.ledger.tables import handovers, inbox
+from carrier.ledger.tables import handovers, inbox, messages
 from carrier.types import Message
 
 
@@ -30,21 +31,37 @@ class Handover:
     """When it ends, unless somebody speaks before."""
 
 
-def hand_over(connection: Connection, clock: Clock, handover: Handover, message: Message) -> Intake:
-    """Give the conversation and the message at hand to the holder; to the owner, it is back where it was.
+def hand_over(connection: Connection, clock: Clock, handover: Handover, message: Message) -> list[Intake]:
+    """Give the conversation to the holder, with the message at hand and those that wait behind it.
 
     Raises ActionError when the holder has had this message already: so nothing is handed on without an end.
     """
-    taken = _give(connection, clock, handover.holder, message)
+    taken = [_give(connection, clock, handover.holder, message)]
+    for waiting in _waiting(connection, handover):
+        connection.execute(update(inbox).where(*_place(handover.giver, waiting)).values(state="heard"))
+        taken.append(_give(connection, clock, handover.holder, waiting))
+    begin(connection, clock, handover)
+    return taken
+
+
+def _waiting(connection: Connection, handover: Handover) -> list[Message]:
+    """What somebody said to the giver that it has not begun to answer."""
+    waits = (inbox.c.agent == handover.giver, inbox.c.room == handover.room, inbox.c.state == "waiting")
+    query = select(messages).join(inbox, inbox.c.message == messages.c.id).where(*waits)
+    said = query.where(messages.c.kind.in_(["chat", "api"])).order_by(messages.c.at)
+    return [to_message(row) for row in connection.execute(said)]
+
+
+def begin(connection: Connection, clock: Clock, handover: Handover) -> None:
+    """From the next message on the holder answers; handed to the owner, the conversation is back where it was."""
     end(connection, handover.room, handover.owner)
     if handover.holder != handover.owner:
         connection.execute(insert(handovers), asdict(handover))
-    return taken
 
 
 def _give(connection: Connection, clock: Clock, agent: str, message: Message) -> Intake:
     """Put a message before one more agent, which may have heard it."""
-    place = (inbox.c.agent == agent, inbox.c.message == message.id)
+    place = _place(agent, message)
     state = connection.execute(select(inbox.c.state).where(*place)).scalar()
     if state not in (None, "heard"):
         raise ActionError(f"{agent} has had this message already; answer it yourself")
@@ -57,6 +74,10 @@ def _give(connection: Connection, clock: Clock, agent: str, message: Message) ->
     for memory in memories:
         log_memory(connection, clock, memory)
     return Intake(message, new=False, waiting=(agent,), memories=memories)
+
+
+def _place(agent: str, message: Message) -> tuple[ColumnElement[bool], ...]:
+    return inbox.c.agent == agent, inbox.c.message == message.id
 
 
 def end(connection: Connection, room: str, owner: str = "") -> None:

@@ -276,8 +276,9 @@ def answer(connection: Connection, turn: str) -> Ended | None:
         load(ActionResult, it.value) for it in journal_of(connection, turn).values() if it.kind == "action" and it.ended
     )
     texts = _said_in(connection, turn)
-    if agent := handed_to(results):
-        last = answer(connection, turn_id(agent, row.message))
+    other = {"agent": handed_to(results), "message": row.message}
+    if connection.execute(_inbox_state, other).scalar() not in (None, "heard"):
+        last = answer(connection, turn_id(other["agent"], row.message))
         return last and replace(last, texts=(*texts, *last.texts), results=(*results, *last.results))
     model = connection.execute(_last_model, {"turn": turn}).scalar() or ""
     return Ended(turn, row.agent, row.room, row.outcome, texts, results, model)

@@ -61,7 +61,7 @@ def _unsay(turn: OpenTurn, deed: Unsay) -> Write:
 
 
 def _hand_over(turn: OpenTurn, result: ActionResult, deed: HandOver) -> Write:
-    if turn.message.kind not in ("chat", "api"):
+    if turn.message.kind not in ("chat", "api", "approval"):
         raise ActionError("this is no conversation that could be handed over; answer it yourself")
     if rows.handed_to(turn.results):
         raise ActionError("the conversation is handed over already")
@@ -70,10 +70,15 @@ def _hand_over(turn: OpenTurn, result: ActionResult, deed: HandOver) -> Write:
         raise ActionError(f"{deed.to} is not here now")
     handover = known.given(turn.message.room, turn.agent.name, deed.to, deed.summary)
 
-    def taken(intake: Intake) -> None:
+    if turn.message.kind == "approval":
+        # The message it was about is answered long since.
+        return Write(partial(handovers.begin, handover=handover), lambda _: known.took(handover))
+
+    def taken(intakes: list[Intake]) -> None:
         known.took(handover)
-        turn.passes_on(rows.turn_id(deed.to, turn.message.id), result)
-        turn.turns.queue(intake)
+        turn.passes_on(deed.to, result, [intake.message.id for intake in intakes[1:]])
+        for intake in intakes:
+            turn.turns.queue(intake)
 
     return Write(partial(handovers.hand_over, handover=handover, message=turn.message), taken)
 

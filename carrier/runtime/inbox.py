@@ -112,7 +112,9 @@ class Inbox:
     def queue(self, taken: intake.Intake) -> None:
         """Remember a message that is on disk, and queue its turns."""
         self._memories.put(taken.memories)
-        if taken.waiting and len(self._at_hand) < MOST_AT_HAND:
+        # Of one that is given to somebody else the ledger has to say whose it is now.
+        self._at_hand.pop(taken.message.id, None)
+        if taken.new and taken.waiting and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[taken.message.id] = taken.message
         for agent in taken.waiting:
             self.lanes.put(Lane(agent, taken.message.room), taken.message.id)

@@ -187,10 +187,13 @@ class OpenTurn:
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
 
-    def passes_on(self, turn: str, result: ActionResult) -> None:
-        """By this result another turn answers instead: who waits for this one is told of that."""
-        so_far = self._ended(SILENCE)
-        self.turns.watchers.pass_on(replace(so_far, results=(*so_far.results, result)), turn)
+    def passes_on(self, agent: str, result: ActionResult, behind: Sequence[str]) -> None:
+        """By this result another agent answers instead, and the messages behind it: who waits, waits for that."""
+        watchers, ended = self.turns.watchers, self._ended(SILENCE)
+        so_far = replace(ended, results=(*ended.results, result))
+        watchers.pass_on(self.id, rows.turn_id(agent, self.message.id), so_far)
+        for message in behind:
+            watchers.pass_on(rows.turn_id(self.agent.name, message), rows.turn_id(agent, message))
 
     def _ended(self, response: Response) -> Ended:
         texts = (*self.taken.said, *self._said)

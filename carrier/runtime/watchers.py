@@ -60,11 +60,11 @@ class Watchers:
         watcher.turn = turn
         self._by_turn.setdefault(turn, []).append(watcher)
 
-    def pass_on(self, so_far: Ended, turn: str) -> None:
-        """Another turn answers what this one was to answer: all who wait, wait for that."""
-        for watcher in list(self._by_turn.get(so_far.turn, ())):
-            watcher.before += (so_far,)
-            self.move(watcher, turn)
+    def pass_on(self, turn: str, other: str, *so_far: Ended) -> None:
+        """Another turn answers what one was to answer, whatever it said so far: all who wait, wait for that."""
+        for watcher in list(self._by_turn.get(turn, ())):
+            watcher.before += so_far
+            self.move(watcher, other)
 
     def streaming(self, turn: str) -> bool:
         """Whether anybody reads along."""
