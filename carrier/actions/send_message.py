@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from carrier.config.models.values import RoomName
 from carrier.interfaces import Done, Given, SayIn, Turn
@@ -21,7 +21,14 @@ class SendMessage:
     class Settings(BaseModel):
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        rooms: tuple[RoomName, ...] = Field(min_length=1)
+        rooms: tuple[RoomName, ...]
+
+        @field_validator("rooms")
+        @classmethod
+        def _some(cls, rooms: tuple[str, ...]) -> tuple[str, ...]:
+            if not rooms:
+                raise ValueError("name the rooms that it may speak in, as in tifa-discord/ops")
+            return rooms
 
     def __init__(self, definition: ActionDefinition, given: Given):
         # As the configuration leaves them: each by the operator's name for it, with its whole id.

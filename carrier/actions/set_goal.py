@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from carrier.errors import ActionError
 from carrier.interfaces import Done, Given, Turn
@@ -29,8 +29,15 @@ class SetGoal:
     class Settings(BaseModel):
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        whose: tuple[Whose, ...] = Field(("room", "person"), min_length=1)
+        whose: tuple[Whose, ...] = ("room", "person")
         """Whose goals it may set and change."""
+
+        @field_validator("whose")
+        @classmethod
+        def _somebody(cls, whose: tuple[Whose, ...]) -> tuple[Whose, ...]:
+            if not whose:
+                raise ValueError("name whose goals it may set: agent, room, person")
+            return whose
 
     def __init__(self, definition: ActionDefinition, given: Given):
         self._whose = self.Settings.model_validate(definition.settings or {}).whose

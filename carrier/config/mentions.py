@@ -64,8 +64,9 @@ def _of_agent(agent: models.Agent) -> Iterator[Mention]:
         yield from _all("agent", getattr(agent, key), (key,))
     for number, entry in enumerate(agent.actions):
         rooms = entry.settings.get("rooms")
-        if isinstance(rooms, list | tuple):
-            yield from _all("room", rooms, ("actions", number, entry.name, "rooms"))
+        for place, room in enumerate(rooms if isinstance(rooms, list | tuple) else ()):
+            # What has no client before it is told of with the action's settings.
+            yield from _one("room", room if "/" in str(room) else "", ("actions", number, entry.name, "rooms", place))
     yield from _all("budget", agent.budgets, ("budgets",))
     yield from _all("files", agent.knowledge, ("knowledge",))
     yield from _one("room", agent.notify, ("notify",))
