@@ -246,6 +246,7 @@ async def test_a_host_s_status_for_people_and_for_scripts(carrier: Command, file
     assert now.keys() == {
         *("name", "version", "agents", "clients", "parked", "broken", "absent"),
         *("problems", "reloaded_at", "memory", "stopping", "revision", "last_reload", "degraded", "restart"),
+        "handovers",
     }
     assert [agent["name"] for agent in now["agents"]] == ["hello", "tifa"]
     assert text.out.startswith(f"demo: Carrier {__version__}, files read at ")
@@ -326,6 +327,41 @@ async def test_what_waits_is_listed_and_decided(carrier: Command, files: Project
     assert (wrong.code, missing.code) == (2, 2)
     assert "Hei, Ann." in lines
     assert "Hei, eve." not in lines
+
+
+ARRANGES = """\
+character: { bio: Keeps the bar. }
+actions: [schedule_message]
+handoffs: [hello]
+---
+kind: script
+name: tifa
+rules:
+  - { when: bill, call: { hand_to/hello: { summary: A bill. } } }
+  - { when: remind, call: { schedule_message: { in: 1h, text: The oven! } } }
+  - { say: "you said: {{ text }}" }
+"""
+
+
+async def test_what_agents_arranged_is_listed_and_ended(carrier: Command, files: Project) -> None:
+    files.write("agents.d/tifa.yaml", ARRANGES)
+    files.write("agents.d/hello.yaml", "character: { bio: Greets. }\nmodel: scripted/default\n")
+    async with running_host(files), calling(files.data) as caller:
+        nothing = [await asyncio.to_thread(carrier, command) for command in ("handovers", "later")]
+        for text in ("remind me", "my bill"):
+            await caller.post("/tifa/message", {"text": text, "userId": "anna"})
+        listed = [await asyncio.to_thread(carrier, command) for command in ("handovers", "later", "status")]
+        [waiting] = json.loads((await asyncio.to_thread(carrier, "later", "--json")).out)
+        ended = await asyncio.to_thread(carrier, "handovers", "--end", "api/@anna")
+        cancelled = await asyncio.to_thread(carrier, "later", "--cancel", waiting["id"])
+        again = await asyncio.to_thread(carrier, "later", "--cancel", waiting["id"])
+
+    assert [each.out for each in nothing] == ["no conversation is handed over\n", "nothing is to be said later\n"]
+    assert [each.out.count("api/@anna") for each in listed] == [1, 1, 1]
+    assert "The oven!" in listed[1].out
+    assert ended.out == "api/@anna: tifa answers again\n"
+    assert (cancelled.code, cancelled.out) == (0, f"{waiting['id']} is not said\n")
+    assert (again.code, again.err) == (2, f"carrier-host: nothing of the id '{waiting['id']}' waits\n")
 
 
 # --- reload, plan ----------------------------------------------------------------------------------------------
