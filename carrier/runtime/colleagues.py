@@ -49,24 +49,26 @@ class Colleagues:
 
         Raises ActionError where it does not answer, or may not be asked.
         """
-        colleague, asker = self.living(name), self.living(turn.agent.name)
-        if colleague is None or asker is None:
-            raise ActionError(f"{name} is not here now")
+        asker = self._here(turn.agent.name)
+        self._here(name)
         caller, _, place = turn.once.key.rpartition("/action/")
         waiting = (*callers.get(), asker.payer(caller))
         _may_be_asked(name, [payer.agent.name for payer in waiting])
         message = _question(turn.agent, f"{caller}/{place}", name, question)
         asked = [(payer.agent.name, payer.turn) for payer in waiting]
         await self.ledger.write(partial(ask, clock=self.ledger.clock, message=message, callers=asked))
-        ended = await self._answered(colleague, message, waiting, turn.left.seconds * SHARE)
-        return _told(name, ended)
+        return _told(name, await self._answered(message, waiting, turn.left.seconds * SHARE))
 
-    async def _answered(
-        self, colleague: Colleague, message: Message, waiting: tuple[Payer, ...], seconds: float
-    ) -> Ended | None:
+    def _here(self, name: str) -> Colleague:
+        found = self.living(name)
+        if found is None:
+            raise ActionError(f"{name} is not here now")
+        return found
+
+    async def _answered(self, message: Message, waiting: tuple[Payer, ...], seconds: float) -> Ended | None:
         before = callers.set(waiting)
         try:
-            await colleague.turn(message.id, seconds=seconds)
+            await self._here(message.to).turn(message.id, seconds=seconds)
         finally:
             callers.reset(before)
         return await self.ledger.read(partial(rows.answer, turn=rows.turn_id(message.to, message.id)))

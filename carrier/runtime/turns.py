@@ -177,7 +177,9 @@ class OpenTurn:
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
         """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
         said = self._speech("reply", response.text) if response.text.strip() else None
-        closing = rows.Closing(response.outcome, said, self._event(response, error), reflections)
+        # Nobody looks back on what colleagues ask one another.
+        due = () if self.message.kind == "ask" else reflections
+        closing = rows.Closing(response.outcome, said, self._event(response, error), due)
         if go_on := self.turns.handovers.go_on(self.message.room, self.agent.name):
             self.journal.submit(go_on)
         self.journal.submit(partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing))
