@@ -199,6 +199,16 @@ def test_a_colleague_that_goes_and_comes_back_is_asked_while_it_is_there(files: 
     assert back.agents["tifa"] == before.agents["tifa"]
 
 
+def test_a_room_that_has_another_id_now_is_meant_by_it(files: Project) -> None:
+    files.write("agents.d/x.yaml", "character: { bio: x }\nactions: [send_message: { rooms: [dc/ops] }]\n")
+    files.write("agents.d/dc.yaml", "kind: client\ntype: console\nrooms: { ops: 118 }\n")
+    before = load(files.config, {})
+    files.edit("agents.d/dc.yaml", "118", "119")
+
+    [action] = again(before).agents["x"].actions
+    assert action.settings == {"rooms": {"dc/ops": "dc/119"}}
+
+
 # --- in a running host -----------------------------------------------------------------------------------------------
 
 

@@ -63,9 +63,7 @@ class Agents:
         self._actions = actions
 
     def resolve(self, definition: Definition, block: models.Agent) -> Agent | None:
-        # Who else takes from a budget stands in other files, and so does who is there to be asked.
-        elsewhere = block.budgets or block.delegates or block.handoffs
-        as_before = None if elsewhere else self._as_before(definition)
+        as_before = None if _rests_on_others(block) else self._as_before(definition)
         return as_before or self._new_agent(definition, block)
 
     def _as_before(self, definition: Definition) -> Agent | None:
@@ -360,6 +358,12 @@ class Agents:
             whole = whole and checked.whole
             chosen[purpose] = (name, checked.sources)
         return chosen if whole else None
+
+
+def _rests_on_others(block: models.Agent) -> bool:
+    """Whether other files say who else takes from its budgets, who is there to be asked, what a room's id is."""
+    rooms = block.approvals or any("rooms" in entry.settings for entry in block.actions)
+    return bool(block.budgets or block.delegates or block.handoffs or rooms)
 
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "month": 2592000}

@@ -11,7 +11,8 @@ from carrier.ledger import goals, handovers, later
 from carrier.ledger import turns as rows
 from carrier.ledger.intake import Intake
 from carrier.runtime.journal import Write
-from carrier.runtime.turns import OpenTurn, speech
+from carrier.runtime.speaking import speech
+from carrier.runtime.turns import OpenTurn
 from carrier.types import ActionResult, GoalChange
 
 

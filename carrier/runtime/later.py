@@ -10,7 +10,7 @@ from carrier.errors import LedgerError
 from carrier.interfaces import Memories, Waiting
 from carrier.ledger import later as rows
 from carrier.ledger.engine import Ledger
-from carrier.runtime.turns import speech
+from carrier.runtime.speaking import speech
 from carrier.types import Agent
 
 log = logging.getLogger(__name__)

@@ -25,6 +25,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
+from carrier.runtime.speaking import speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
@@ -46,9 +47,6 @@ log = logging.getLogger(__name__)
 
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
-
-DOORS = frozenset({"api", "ask"})
-"""Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
 
 
 @dataclass(frozen=True)
@@ -309,8 +307,8 @@ class OpenTurn:
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         self._said.extend(speech.text for speech in speeches)
         if self.message.kind != "ask":
-            self.turns.memories.put([speech.memory for speech in speeches])
-        for client in {outgoing.client for speech in speeches for outgoing in speech.outgoing}:
+            self.turns.memories.put([said.memory for said in speeches])
+        for client in {outgoing.client for said in speeches for outgoing in said.outgoing}:
             self.turns.more_to_send(client)
 
     # --- what parts are shown of it
@@ -366,24 +364,6 @@ class OpenTurn:
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
-
-
-def speech(agent: Agent, id: str, room: str, text: str, at: int, client: str = "", reply_to: str = "") -> rows.Speech:
-    """Words of an agent's in a room, with what is kept of them and what has to be sent; `client` is the room's own."""
-    text, client = storable(text), client or room.partition("/")[0]
-    memory = Memory(
-        id=id,
-        agent=agent.name,
-        room=room,
-        entity=f"agent:{agent.name}",
-        kind="reply",
-        text=text,
-        at=at,
-        name=agent.character.display_name,
-        revision=agent.revision,
-    )
-    outgoing = () if client in DOORS else (Outgoing(id, client, room, text, agent.name, reply_to),)
-    return rows.Speech(id, text, memory, outgoing)
 
 
 PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
