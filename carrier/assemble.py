@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
-from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn
-from carrier.ledger import people
+from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn, Waiting
+from carrier.ledger import goals, later, people
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
 from carrier.models.opening import Models
+from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
@@ -28,6 +29,7 @@ from carrier.types import (
     Agent,
     Choice,
     ClientDefinition,
+    Goal,
     Line,
     Memory,
     ModelProfile,
@@ -45,11 +47,23 @@ class Workshop:
     alone: Callable[[], AbstractAsyncContextManager[None]]
     secrets: Callable[[], Collection[str]]
     port: Callable[[], int]
+    colleagues: Colleagues
     models: Models = field(default_factory=Models)
 
     @property
     def given(self) -> Given:
-        return Given(self._recent, self.secrets, lambda: datetime.now(UTC), self._people, self._facts, self._documents)
+        return Given(
+            recent=self._recent,
+            secrets=self.secrets,
+            now=lambda: datetime.now(UTC),
+            people=self._people,
+            facts=self._facts,
+            documents=self._documents,
+            goals=self._goals,
+            waiting=self._waiting,
+            colleague=self.colleagues.agent,
+            ask=self.colleagues.ask,
+        )
 
     @cached_property
     def documents(self) -> Documents:
@@ -72,6 +86,14 @@ class Workshop:
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
         return await self.documents.recall(turn.agent, text, most)
+
+    async def _goals(self, agent: Agent, room: str, people: Collection[str]) -> list[Goal]:
+        kept = await self.turns.ledger.read(partial(goals.about, agent=agent.name, room=room, people=people))
+        told = goals.told_in(room, kept) if agent.memory.scope == "room" else kept
+        return list(goals.together(agent.goals, told).values())
+
+    async def _waiting(self, turn: Turn) -> list[Waiting]:
+        return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
 
     # --- an agent
 

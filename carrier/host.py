@@ -26,11 +26,14 @@ from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
+from carrier.runtime.handovers import Handovers
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.later import Later
 from carrier.runtime.muting import Mutes
 from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime
@@ -38,7 +41,7 @@ from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import ClientDefinition, Message, RoomRules
+from carrier.types import Agent, ClientDefinition, Message, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ class Host:
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
         self.mutes = Mutes(ledger)
+        self.handovers = Handovers(ledger, lambda name: name in self.agents)
+        self.later = Later(ledger, memories, self._definition, self._tell_sender)
         limits = settings.limits
         self.turns = Turns(
             ledger,
@@ -79,6 +84,9 @@ class Host:
             files=settings.data,
             rules=self.rules_in,
             gather=self._gather,
+            handovers=self.handovers,
+            queue=lambda taken: self.inbox.queue(taken),
+            later_waits=self.later.wake.set,
         )
         self.inbox = Inbox(
             ledger,
@@ -102,6 +110,7 @@ class Host:
             secrets=lambda: self.catalog.secrets,
             port=lambda: self.settings.server.port,
             models=self._models,
+            colleagues=Colleagues(ledger, self._runtime),
         )
         clients = Clients(workshop.client, ledger, self._deliver)
         self.living = Living(catalog, workshop, clients, self.reloads)
@@ -177,7 +186,9 @@ class Host:
             self.agent(message.to)
         # What is here now, for it is looked at in another thread.
         agents = {name: living.agent for name, living in self.agents.items()}
-        return partial(decide, message, self.client(message.client), self.rules_in(message), agents)
+        client, rules = self.client(message.client), self.rules_in(message)
+        handed_over = {name: self.handovers.holder(message.room, name) for name in (message.to, *rules.agents)}
+        return partial(decide, message, client, rules, agents, handed_over)
 
     def room(self, name: str) -> str:
         """A room by its client and id, where the client may have a name for it; raises UnknownRoom."""
@@ -196,6 +207,13 @@ class Host:
     def _within_pace(self, name: str, message: Message) -> bool:
         here = self.agents.get(name)
         return here is None or self._pace.allows(name, message.sender, here.agent.limits)
+
+    def answering(self, message: Message) -> str:
+        """The agent that a message to an agent goes to, which may be another that stands in for it."""
+        return self.handovers.holder(message.room, message.to)
+
+    def _definition(self, name: str) -> Agent | None:
+        return self.agents[name].agent if name in self.agents else None
 
     def _runtime(self, name: str) -> AgentRuntime | None:
         return self.agents[name].runtime if name in self.agents else None
@@ -276,6 +294,7 @@ class Host:
         limits = self.settings.limits
         self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
         self.inbox.changed()
+        self.later.wake.set()
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""
@@ -348,9 +367,10 @@ async def running(
         await host.mutes.load()
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
+        await host.handovers.load()
         await host.begin()
         opened.push_async_callback(host.close)
-        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads)
+        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads, host.later)
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
+from carrier.errors import ActionError
 from carrier.types import (
     ActionResult,
     Agent,
     Completion,
+    Goal,
+    GoalChange,
     Line,
     Memory,
     Message,
@@ -72,11 +75,80 @@ class Turn:
     once: Once
 
 
+# --- what an action leaves to be written ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SayIn:
+    """Words for another room, `client/room`; they pass the gates."""
+
+    room: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SayLater:
+    """Words for the turn's own room at a moment, in microseconds since 1970; they pass the gates."""
+
+    id: str
+    text: str
+    at: int
+    most: int
+    """So many may wait for the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsay:
+    """Words for later that are not said after all."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The conversation goes to another agent, which also answers the message at hand."""
+
+    to: str
+    summary: str
+
+
+Deed = SayIn | SayLater | Unsay | HandOver | GoalChange
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action may return where a text is not all: its deeds are written in the transaction that ends it.
+
+    So they happen once, whenever the process dies; where one cannot be written, none is, and the action has failed.
+    """
+
+    text: str
+    deeds: tuple[Deed, ...] = ()
+    ends: bool = False
+    """The agent says nothing more in this turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Words that an agent says later."""
+
+    id: str
+    agent: str
+    room: str
+    text: str
+    at: int
+    """When, in microseconds since 1970."""
+
+
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
 async def _nothing(*asked: object) -> list[Any]:
     return []
+
+
+async def _nobody(*asked: object) -> str:
+    raise ActionError("nobody is here to be asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +166,14 @@ class Given:
     """What is known of people, as far as the agent's memory goes, the newest first."""
     documents: Callable[[Turn, str, int], Awaitable[list[Recalled]]] = _nothing
     """What comes up for a text in what the agent was given to read, strongest first."""
+    goals: Callable[[Agent, str, Collection[str]], Awaitable[list[Goal]]] = _nothing
+    """What an agent is after in a room, and for these people, as far as its memory goes."""
+    waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
+    """What the agent says later in the turn's room, the next first."""
+    colleague: Callable[[str], Agent | None] = lambda name: None
+    """An agent of that name, as it lives now."""
+    ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody
+    """What a colleague, by name, answers to a question within the turn; raises ActionError where it does not."""
 
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -126,12 +206,15 @@ class Action(Protocol):
     """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it."""
 
     name: str
-    description: str
     parameters: Mapping[str, object]
     repeat: Literal["never", "keyed", "safe"]
 
+    @property
+    def description(self) -> str:
+        """What a model is told that it is good for; asked for anew with each question."""
+
     async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
-        """Do it. What comes back is shown to the model (text, or anything JSON can say);
+        """Do it. What comes back is shown to the model (text, anything JSON can say, or `Done`);
         `ActionError` tells it why not."""
 
 
@@ -195,12 +278,12 @@ class Exchange:
 
 
 class Reflection(Protocol):
-    """An evaluator that runs after the answer, off its path; what it returns is remembered."""
+    """An evaluator that runs after the answer, off its path; what it returns is kept."""
 
     every: int
     """It is due when so many messages have come into a room since it last ran."""
 
-    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory]: ...
+    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory | GoalChange]: ...
 
 
 class Model(Protocol):

@@ -61,6 +61,7 @@ EVALUATORS = Parts(
     {
         "no_secrets": "carrier.evaluators.no_secrets:NoSecrets",
         "facts": "carrier.evaluators.facts:Facts",
+        "goals": "carrier.evaluators.goals:Goals",
     },
     "carrier.evaluators",
 )
@@ -71,9 +72,18 @@ ACTIONS = Parts(
         "ignore": "carrier.actions.ignore:Ignore",
         "remember": "carrier.actions.remember:Remember",
         "recall": "carrier.actions.recall:Recall",
+        "send_message": "carrier.actions.send_message:SendMessage",
+        "schedule_message": "carrier.actions.schedule_message:ScheduleMessage",
+        "set_goal": "carrier.actions.set_goal:SetGoal",
     },
     "carrier.actions",
 )
+
+COLLEAGUES = {
+    "ask": "carrier.actions.ask:Ask",
+    "hand_to": "carrier.actions.hand_to:HandTo",
+}
+"""Actions that an agent has of each colleague it names, called ask/NAME and hand_to/NAME."""
 
 ACTION_TYPES = {
     "python": "carrier.actions.python:PythonAction",

@@ -45,7 +45,7 @@ class Message:
     """The entity, `platform:id`, whichever client saw it."""
     text: str
     sender_name: str = ""
-    kind: Literal["chat", "schedule", "api", "approval"] = "chat"
+    kind: Literal["chat", "schedule", "api", "approval", "ask"] = "chat"
     addressed: bool = True
     to: str = ""
     """The agent a door was asked for; empty: the client's own routes decide."""
@@ -270,6 +270,10 @@ class Person:
     name: str
 
 
+Whose = Literal["agent", "room", "person"]
+"""Whom a goal is for."""
+
+
 # --- who an agent is: files resolved into values that hold all they rest on ---------------------------
 
 
@@ -478,11 +482,33 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What an agent is after."""
+    """What an agent is after, and how far it has got."""
 
     name: str
     description: str
     steps: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    """Those of the steps that are."""
+    note: str = ""
+    """How it stands, as it was last noted."""
+    whose: Whose = "agent"
+    subject: str = ""
+    """The room or the entity it is for; empty for the agent's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoalChange:
+    """Something that becomes of a goal; its own identity is whose it is, the subject and the name."""
+
+    name: str
+    change: Literal["set", "progress", "done", "dropped"]
+    whose: Whose = "agent"
+    subject: str = ""
+    description: str = ""
+    steps: tuple[str, ...] = ()
+    step: str = ""
+    """One of the steps, which is done by it."""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

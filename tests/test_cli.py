@@ -246,7 +246,7 @@ async def test_a_host_s_status_for_people_and_for_scripts(carrier: Command, file
     assert now.keys() == {
         *("name", "version", "agents", "clients", "muted", "parked", "broken", "absent"),
         *("problems", "reloaded_at", "memory", "stopping", "revision", "last_reload", "degraded", "restart"),
-        *("models", "waits"),
+        *("models", "waits", "handovers"),
     }
     assert [agent["name"] for agent in now["agents"]] == ["hello", "tifa"]
     assert text.out.startswith(f"demo: Carrier {__version__}, files read at ")
@@ -352,6 +352,41 @@ async def test_a_room_is_muted_and_answered_again_and_the_status_tells(carrier: 
     assert [outcome.code for outcome in (*wrong, no_time)] == [2, 2, 2, 2]
     assert wrong[0].err == "carrier-host: 'dcc/garden' is no room here: a room is client/room, and there is dc\n"
     assert "90s, 10m, 2h" in no_time.err
+
+
+ARRANGES = """\
+character: { bio: Keeps the bar. }
+actions: [schedule_message]
+handoffs: [hello]
+---
+kind: script
+name: tifa
+rules:
+  - { when: bill, call: { hand_to/hello: { summary: A bill. } } }
+  - { when: remind, call: { schedule_message: { in: 1h, text: The oven! } } }
+  - { say: "you said: {{ text }}" }
+"""
+
+
+async def test_what_agents_arranged_is_listed_and_ended(carrier: Command, files: Project) -> None:
+    files.write("agents.d/tifa.yaml", ARRANGES)
+    files.write("agents.d/hello.yaml", "character: { bio: Greets. }\nmodel: scripted/default\n")
+    async with running_host(files), calling(files.data) as caller:
+        nothing = [await asyncio.to_thread(carrier, command) for command in ("handovers", "later")]
+        for text in ("remind me", "my bill"):
+            await caller.post("/tifa/message", {"text": text, "userId": "anna"})
+        listed = [await asyncio.to_thread(carrier, command) for command in ("handovers", "later", "status")]
+        [waiting] = json.loads((await asyncio.to_thread(carrier, "later", "--json")).out)
+        ended = await asyncio.to_thread(carrier, "handovers", "--end", "api/@anna")
+        cancelled = await asyncio.to_thread(carrier, "later", "--cancel", waiting["id"])
+        again = await asyncio.to_thread(carrier, "later", "--cancel", waiting["id"])
+
+    assert [each.out for each in nothing] == ["no conversation is handed over\n", "nothing is to be said later\n"]
+    assert [each.out.count("api/@anna") for each in listed] == [1, 1, 1]
+    assert "The oven!" in listed[1].out
+    assert ended.out == "api/@anna: tifa answers again\n"
+    assert (cancelled.code, cancelled.out) == (0, f"{waiting['id']} is not said\n")
+    assert (again.code, again.err) == (2, f"carrier-host: nothing of the id '{waiting['id']}' waits\n")
 
 
 # --- reload, plan ----------------------------------------------------------------------------------------------

@@ -31,11 +31,11 @@ def told(folder: Path, text: str, host: str = HOST) -> list[str]:
         (AGENT + "knowledge: [knowledge/*.md]\n", "x.yaml:2:13: CAR044 warning: no file is called knowledge/*.md; "
          "files may come later; until then there is nothing"),
         (AGENT + "actions: [rol*, girhub/*]\n", "x.yaml:2:17: CAR044 warning: no action matches 'girhub/*'; "
-         "there are ignore, recall, remember, reply, roll_dice"),
+         "there are ignore, recall, remember, reply, roll_dice, schedule_message, send_message, set_goal"),
         (AGENT + "permissions: { deny: [rol_dice] }\n", "x.yaml:2:23: CAR044 no action matches 'rol_dice'; "
          "did you mean 'roll_dice'?"),
         (AGENT + "permissions: { ask: [{ action: rol* }, nothing/*] }\n", "x.yaml:2:40: CAR044 no action matches 'nothing/*'; "
-         "there are ignore, recall, remember, reply, roll_dice"),
+         "there are ignore, recall, remember, reply, roll_dice, schedule_message, send_message, set_goal"),
         (AGENT + "permissions: { allow: [rol_dice] }\n", "x.yaml:2:24: CAR044 warning: no action matches 'rol_dice'; "
          "did you mean 'roll_dice'?"),
         (AGENT + "notify: dcc/garden\n", "x.yaml:2:9: CAR037 unknown client 'dcc'; did you mean 'dc'?"),

@@ -179,9 +179,10 @@ def place(
     rules: RoomRules = SHARED,
     agents: Mapping[str, Agent] = AGENTS,
     known: Known = NOTHING,
+    handed_over: Mapping[str, str] | None = None,
     **of_client: Any,
 ) -> dict[str, Place]:
-    return decide(message, client(**of_client), rules, agents, known)
+    return decide(message, client(**of_client), rules, agents, handed_over or {}, known)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +220,10 @@ def test_what_an_agent_was_asked_for_by_name_is_for_it_alone() -> None:
     assert place(said("nobody", to="tifa")) == {"tifa": "heard"}
 
 
-def test_where_a_room_was_handed_to_an_agent_it_alone_answers() -> None:
-    assert place(said("Tifa?", addressed=True), known=Known(0, pinned="aerith")) == {"aerith": "waiting"}
+def test_who_took_a_conversation_over_answers_and_the_other_one_hears() -> None:
+    places = place(said("Tifa?", addressed=True), handed_over={"tifa": "billing"})
+
+    assert places == {"tifa": "heard", "aerith": "heard", "billing": "waiting"}
 
 
 @pytest.mark.parametrize(

@@ -214,11 +214,16 @@ async def test_ignoring_is_silence() -> None:
     assert await run(Ignore(None, TurnMaker().given())) == SILENCE
 
 
+SETTINGS = {"send_message": {"rooms": {"chat/ops": "chat/118"}}}
+"""What an action cannot go without."""
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_a_built_in_action_says_how_it_is_called(name: str) -> None:
     part = find(ACTIONS, name)
     assert isinstance(part, type)
-    made: Action = part(None, TurnMaker().given())
+    definition = ActionDefinition(name, "built-in", settings=SETTINGS.get(name))
+    made: Action = part(definition, TurnMaker().given())
 
     assert made.name == name
     assert made.description.endswith(".")

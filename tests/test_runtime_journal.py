@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.turns import journal_of
-from carrier.runtime.journal import Journal
+from carrier.runtime.journal import Journal, Write
 from carrier.types import ActionCall, ActionResult, Completion
 
 
@@ -92,7 +92,9 @@ async def test_an_action_s_end_and_what_else_it_wrote_are_one_transaction(ledger
     await journal.action_begins("action/00/00")
 
     with pytest.raises(ValueError, match="it cannot be written"):
-        await journal.action_ends("action/00/00", ActionResult(ActionCall("1", "roll", {}), "done", "4"), [breaks])
+        await journal.action_ends(
+            "action/00/00", ActionResult(ActionCall("1", "roll", {}), "done", "4"), [Write(breaks)]
+        )
 
     assert await written(ledger) == {"action/00/00": False}
 

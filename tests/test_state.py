@@ -82,10 +82,13 @@ async def test_the_room_has_its_name_and_who_takes_part() -> None:
     assert (str(place), place.client, [person.name for person in place.people]) == ("@anna", "api", ["Anna", "Ben"])
 
 
-async def test_goals_are_those_of_the_agents_file() -> None:
-    goals = (Goal("launch", "Open the bar", ("paint", "stock")),)
+async def test_goals_are_those_of_the_agents_file_and_those_that_were_set() -> None:
+    launch, meet = Goal("launch", "Open the bar", ("paint", "stock")), Goal("meet", "Meet on Friday", whose="room")
+    maker = TurnMaker(goals=[meet])
 
-    assert await Goals(Goals.Settings(), TurnMaker().given())(TurnMaker().turn(replace(AGENT, goals=goals))) == goals
+    told = await Goals(Goals.Settings(), maker.given())(maker.turn(replace(AGENT, goals=(launch,))))
+
+    assert told == [launch, meet]
 
 
 # --- documents -------------------------------------------------------------------------------------------------

@@ -41,10 +41,12 @@ async def listen(
     host: Host, message: Message, patience: float, streaming: bool = True
 ) -> AsyncGenerator[Piece | Ended | Pending]:
     """The answer as it grows, then as it is; Pending when it takes longer than `patience`, in seconds."""
-    turn = turn_id(message.to, message.id)
+    turn = turn_id(host.answering(message), message.id)
     with host.watchers.watch(turn, streaming) as watcher:
         receipt = await host.inbox.take_in(message, may_refuse=True)
-        if not receipt.new and (before := await answered(host, turn)):
+        first, turn = (turn, turn) if receipt.new else await _turns(host, message, turn)
+        host.watchers.move(watcher, turn)
+        if not receipt.new and (before := await answered(host, first)):
             yield before
         elif not receipt.turns:
             yield Ended(turn, message.to, message.room, "silent", ())
@@ -56,6 +58,12 @@ async def listen(
                 yield watcher.ended.result()
             except TimeoutError:
                 yield Pending(turn)
+
+
+async def _turns(host: Host, message: Message, turn: str) -> tuple[str, str]:
+    """The first turn that a message had, and the last, which are two where it was handed over."""
+    had = await host.ledger.read(partial(rows.turns_of, message=message.id)) or [turn]
+    return had[0], had[-1]
 
 
 async def _next(watcher: Watcher, until: float) -> Piece | None:

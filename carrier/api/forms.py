@@ -131,15 +131,15 @@ def valid(form: type[F], fields: Any) -> F:
         raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
 
 
-async def read_body(request: Request) -> dict[str, Any]:
-    """A map, as JSON; raises FormError."""
+async def read_json(request: Request) -> dict[str, Any]:
+    """A body that is a JSON object; raises FormError for any other."""
     try:
-        body = await request.json()
-    except ValueError as error:
-        raise FormError("body", "this is not JSON") from error
-    if not isinstance(body, dict):
-        raise FormError("body", "this has to be a map of keys to values")
-    return body
+        fields = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise FormError("body", f"is no JSON and no form: {error}") from error
+    if not isinstance(fields, dict):
+        raise FormError("body", 'has to be a JSON object, such as {"text": "Hello"}')
+    return fields
 
 
 async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None]:
@@ -148,13 +148,7 @@ async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None
         async with request.form(max_files=1, max_fields=20) as form:
             fields = {key: value for key, value in form.multi_items() if key != "file"}
             return fields, await _upload(form.get("file"), most_bytes)
-    try:
-        fields = await request.json()
-    except (ValueError, RecursionError) as error:
-        raise FormError("body", f"is no JSON and no form: {error}") from error
-    if not isinstance(fields, dict):
-        raise FormError("body", 'has to be a JSON object, such as {"text": "Hello"}')
-    return fields, None
+    return await read_json(request), None
 
 
 async def _upload(file: UploadFile | str | None, most_bytes: int) -> Upload | None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from carrier.api.forms import read_body, valid
+from carrier.api.forms import read_json, valid
 from carrier.api.guards import problem
 from carrier.api.status import mute_status
 from carrier.config.models.values import Duration
@@ -32,7 +32,7 @@ class MuteForm(RoomForm):
 
 async def mute(host: Host, request: Request) -> Response:
     """Nobody answers there, for a while or until it is unmuted; what is said is heard."""
-    form = valid(MuteForm, await read_body(request))
+    form = valid(MuteForm, await read_json(request))
     try:
         muted = await host.mutes.mute(host.room(form.room), form.duration, form.by)
     except UnknownRoom as error:
@@ -42,7 +42,7 @@ async def mute(host: Host, request: Request) -> Response:
 
 async def unmute(host: Host, request: Request) -> Response:
     """Have a room answered again."""
-    form = valid(RoomForm, await read_body(request))
+    form = valid(RoomForm, await read_json(request))
     try:
         room = host.room(form.room)
     except UnknownRoom as error:

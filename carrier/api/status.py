@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from carrier import __version__
 from carrier.host import Host
 from carrier.interfaces import MemoryState, ModelState
+from carrier.ledger.handovers import Handover
 from carrier.ledger.mutes import Mute
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
@@ -56,6 +57,17 @@ class WaitingLane:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoverStatus:
+    room: str
+    agent: str
+    """Whose place it is."""
+    answers: str
+    """Who answers there now."""
+    until: float
+    """When that ends if nobody speaks, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadStatus:
     at: float
     ok: bool
@@ -83,6 +95,8 @@ class Status:
     """Keys of carrier.yaml whose new value counts from the next start."""
     absent: dict[str, int]
     """Agents that are not here, and how many messages wait for them."""
+    handovers: tuple[HandoverStatus, ...]
+    """Rooms where an agent answers in another's place."""
     problems: tuple[str, ...]
     """All that is wrong with the files, as the last reading found it."""
     reloaded_at: float
@@ -107,12 +121,17 @@ def status(host: Host) -> Status:
         degraded=degraded(host),
         restart=host.waits_for_restart,
         absent={name: lanes.waiting_for(name) for name in lanes.agents() if name not in host.agents},
+        handovers=tuple(map(handover_status, host.handovers.lasting)),
         problems=tuple(str(problem) for problem in host.catalog.problems),
         reloaded_at=host.last_reload.at,
         last_reload=ReloadStatus(host.last_reload.at, host.last_reload.ok, host.last_reload.reason),
         memory=host.memories.state(),
         stopping=host.stopping,
     )
+
+
+def handover_status(handover: Handover) -> HandoverStatus:
+    return HandoverStatus(handover.room, handover.owner, handover.holder, handover.until / 1_000_000)
 
 
 def degraded(host: Host) -> tuple[str, ...]:

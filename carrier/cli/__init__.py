@@ -102,6 +102,8 @@ COMMANDS = (
     talking.refuse,
     rooms.mute,
     rooms.unmute,
+    talking.handovers,
+    talking.later,
     files.check,
     files.show,
     files.schema,

@@ -90,7 +90,7 @@ def _rich_table(table: Table) -> Any:
 
 def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
     """The answer of `GET /status`, as a person reads it."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now["reloaded_at"]))
+    since = local(now["reloaded_at"])
     yield f"{now['name']}: Carrier {now['version']}, files read at {since}{', stopping' if now['stopping'] else ''}"
     yield f"revision {now['revision']}; {_last_reload(now['last_reload'])}"
     if now["agents"]:
@@ -107,6 +107,8 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield Table([[it["agent"], it["room"], it["reason"]] for it in now["waits"]], ("agent", "room", "waits for"))
     if now["muted"]:
         yield Table([["muted", it["room"], f"until {_told(it['until'])}", f"by {it['by']}"] for it in now["muted"]])
+    if now["handovers"]:
+        yield handover_table(now["handovers"])
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -131,12 +133,22 @@ def _client(client: dict[str, Any]) -> list[str]:
 
 
 def _told(until: float | None) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(until)) if until else "it is unmuted"
+    return local(until) if until else "it is unmuted"
+
+
+def handover_table(handovers: Sequence[Mapping[str, Any]]) -> Table:
+    """Who answers where in whose place."""
+    rows = [[it["room"], it["answers"], it["agent"], local(it["until"])] for it in handovers]
+    return Table(rows, ("room", "answers", "in place of", "until"))
+
+
+def local(at: float) -> str:
+    """A moment in seconds since 1970, as the clock on the wall has it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def _last_reload(last: dict[str, Any]) -> str:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last["at"]))
-    return f"last reload at {at}: {'ok' if last['ok'] else last['reason']}"
+    return f"last reload at {local(last['at'])}: {'ok' if last['ok'] else last['reason']}"
 
 
 def stats_parts(stats: dict[str, Any]) -> Iterator[str | Table]:

@@ -178,3 +178,50 @@ def _json(text: str) -> dict[str, Any]:
 def _decided(project: Project, number: int, body: dict[str, Any]) -> None:
     done = project.ask(lambda caller: caller.post(f"/approvals/{number}", body))
     print(f"#{done['id']} is {done['state']}: {done['call']['name']} {_told(done['call'])}")
+
+
+# --- what agents arranged ---------------------------------------------------------------------------------------------
+
+
+def handovers(
+    context: typer.Context,
+    end: Annotated[str, typer.Option(metavar="ROOM", help="Have who answered in this room before do so again.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Conversations that an agent handed over to another, in the running host."""
+    from carrier.cli.printing import handover_table, put
+
+    if end:
+        found = context.obj.ask(lambda caller: caller.post("/handovers/end", {"room": end}))["handovers"]
+    else:
+        found = context.obj.ask(lambda caller: caller.get("/handovers"))["handovers"]
+    if as_json:
+        print(json.dumps(found, indent=2))
+    elif end:
+        print("\n".join(f"{it['room']}: {it['agent']} answers again" for it in found))
+    elif found:
+        put(handover_table(found))
+    else:
+        print("no conversation is handed over")
+
+
+def later(
+    context: typer.Context,
+    cancel: Annotated[str, typer.Option(metavar="ID", help="Have this not said after all.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """What agents of the running host say later."""
+    from carrier.cli.printing import Table, local, put
+
+    if cancel:
+        done = context.obj.ask(lambda caller: caller.post(f"/later/{cancel}/cancel", {}))
+        print(json.dumps(done, indent=2) if as_json else f"{cancel} is not said")
+        return
+    found = context.obj.ask(lambda caller: caller.get("/later"))["later"]
+    if as_json:
+        print(json.dumps(found, indent=2))
+    elif found:
+        rows = [[it["id"], local(it["at"]), it["agent"], it["room"], it["text"]] for it in found]
+        put(Table(rows, ("id", "at", "agent", "room", "text")))
+    else:
+        print("nothing is to be said later")

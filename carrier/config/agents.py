@@ -43,11 +43,16 @@ GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
     "facts": ("agent", "lines"),
     "decide": ("agent", "message", "lines"),
+    "goals": ("agent", "goals", "lines"),
 }
 """What each template is given; `chat` has what the agent's providers say beside it.
 
 What only some agents have is empty in the templates of the others.
 """
+
+
+NAMED_ALONE = ("send_message",)
+"""Actions that no pattern means: where they may reach has to be said."""
 
 
 class Agents:
@@ -59,8 +64,7 @@ class Agents:
         self._actions = actions
 
     def resolve(self, definition: Definition, block: models.Agent) -> Agent | None:
-        # Who else takes from a budget stands in other files.
-        as_before = None if block.budgets else self._as_before(definition)
+        as_before = None if _rests_on_others(block) else self._as_before(definition)
         return as_before or self._new_agent(definition, block)
 
     def _as_before(self, definition: Definition) -> Agent | None:
@@ -94,8 +98,9 @@ class Agents:
         actions = [
             action
             for at, entry in enumerate(block.actions)
-            for action in self._named_actions(entry.name, definition, at)
+            for action in self._named_actions(entry.name, definition, at, entry.settings)
         ]
+        actions += self._colleagues(definition, block)
         if None in budgets:
             return None
         if who is None or model is None or small is None or context is None or evaluators is None or chosen is None:
@@ -281,7 +286,16 @@ class Agents:
         known = self.names.models.get(name)
         return self._opened(agent, name, known, writer, path, after) if known else None
 
-    def _named_actions(self, name: str, definition: Definition, at: int) -> list[ActionDefinition]:
+    def _colleagues(self, definition: Definition, block: models.Agent) -> Iterator[ActionDefinition]:
+        """What it may do with the agents it names; who is not there is told of where names are looked up."""
+        for kind, names in (("ask", block.delegates), ("hand_to", block.handoffs)):
+            for name in dict.fromkeys(names):
+                if name != definition.name and self.names.knows("agent", name):
+                    yield ActionDefinition(f"{kind}/{name}", "built-in", entrypoint=registry.COLLEAGUES[kind])
+
+    def _named_actions(
+        self, name: str, definition: Definition, at: int, settings: Mapping[str, object] | None = None
+    ) -> list[ActionDefinition]:
         """What an entry comes down to: an action, or all that a pattern is true of."""
         own, _, tool = name.partition("/")
         if any(sign in own for sign in "*?["):
@@ -291,9 +305,7 @@ class Agents:
                 self.names.rest_on_files(definition, self.names.rests.get(("action", known), ()))
                 return [replace(self._actions[known], name=own)]
         if name in registry.ACTIONS:
-            if self.names.part(registry.ACTIONS, "action", name, definition, ("actions", at)) is None:
-                return []
-            return [ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name])]
+            return self._built_in(name, definition, at, settings)
         if not self.names.knows_own("action", definition.name, own):
             if any(sign in tool for sign in "*?[") and own not in self.names.actions:
                 return self._nothing_matches(name, definition, at)
@@ -305,8 +317,20 @@ class Agents:
         found = [name for name in sorted(self.names.actions) if fnmatchcase(name, own) and "." not in name]
         if not found:
             return self._nothing_matches(pattern, definition, at)
-        names = [f"{name}/{tool}" if tool else name for name in found]
+        names = [f"{name}/{tool}" if tool else name for name in found if name not in NAMED_ALONE]
         return [action for name in names for action in self._named_actions(name, definition, at)]
+
+    def _built_in(
+        self, name: str, definition: Definition, at: int, written: Mapping[str, object] | None
+    ) -> list[ActionDefinition]:
+        part = self.names.part(registry.ACTIONS, "action", name, definition, ("actions", at))
+        if part is None:
+            return []
+        settings: dict[str, object] = self.names.settings(part, written or {}, definition, ("actions", at, name))
+        rooms = settings.get("rooms")
+        if isinstance(rooms, list | tuple):
+            settings["rooms"] = {str(room): self.names.room(str(room), definition) for room in rooms}
+        return [ActionDefinition(name, "built-in", entrypoint=registry.ACTIONS[name], settings=settings or None)]
 
     def _nothing_matches(self, pattern: str, definition: Definition, at: int) -> list[ActionDefinition]:
         if ("action", pattern.partition("/")[0]) not in self.names.around.broken:
@@ -341,10 +365,17 @@ class Agents:
         """What it needs a template for, and what it names one for."""
         yield "chat"
         chosen = block.templates.model_fields_set
-        if "facts" in chosen or any(entry.name == "facts" for entry in block.evaluators):
-            yield "facts"
+        for name in ("facts", "goals"):
+            if name in chosen or any(entry.name == name for entry in block.evaluators):
+                yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:
             yield "decide"
+
+
+def _rests_on_others(block: models.Agent) -> bool:
+    """Whether other files say who else takes from its budgets, who is there to be asked, what a room's id is."""
+    rooms = block.approvals or any("rooms" in entry.settings for entry in block.actions)
+    return bool(block.budgets or block.delegates or block.handoffs or rooms)
 
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "month": 2592000}

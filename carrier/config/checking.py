@@ -78,7 +78,7 @@ class Check:
     def _look_up_call(self, name: str, path: Trail, by: Definition) -> None:
         """An action that somebody is expected to take: one for all, one of an agent's own, or a tool of either."""
         known = self._actions()
-        if name.partition("/")[0] not in known:
+        if name not in known and name.partition("/")[0] not in known:
             self.names.unknown("action", name, known, by, path)
 
     def _look_up_pattern(self, pattern: str, path: Trail, by: Definition) -> None:
@@ -92,7 +92,7 @@ class Check:
     def _actions(self) -> set[str]:
         """What actions are called by the agents that may use them."""
         own = (name.partition(".")[2] for name in self.names.of_kind["action"] if "." in name)
-        return {*self.names.actions, *own}
+        return {*self.names.actions, *own, *self.names.colleagues}
 
     def _look_up_file(self, mention: Mention, by: Definition) -> None:
         pattern = mention.name.rstrip("/")

@@ -76,6 +76,15 @@ def _called(document: Document, kind: str, name: str) -> Key:
     return str(document.data.get("kind") or kind), str(document.data.get("name") or name)
 
 
+TAKEN: Mapping[Key, str] = {
+    ("client", "api"): "the HTTP door",
+    ("client", "ask"): "where agents ask one another",
+    ("action", "ask"): "asking `delegates`, as in ask/NAME",
+    ("action", "hand_to"): "handing over to `handoffs`, as in hand_to/NAME",
+}
+"""Names that are not free, and what they stand for."""
+
+
 def _misplaced(each: Written) -> Iterator[Problem]:
     document, hint = each.document, "write `name:`"
     if each.kind not in models.KINDS:
@@ -85,8 +94,8 @@ def _misplaced(each: Written) -> Iterator[Problem]:
         yield document.problem((), "CAR016", "only the first document of a file may go without a name", hint)
     elif not models.is_name(each.name) and "name" not in document.data:
         yield document.problem((), "CAR016", f"the file's name {each.name!r} is no name", hint)
-    elif each.key == ("client", "api"):
-        yield document.problem(("name",), "CAR016", "'api' is the name of the HTTP door; choose another")
+    elif each.key in TAKEN:
+        yield document.problem(("name",), "CAR016", f"{each.name!r} is the name of {TAKEN[each.key]}; choose another")
 
 
 # --- what it defines ------------------------------------------------------------------------------------------------

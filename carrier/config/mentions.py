@@ -62,6 +62,11 @@ def mentions(block: models.Described) -> Iterator[Mention]:
 def _of_agent(agent: models.Agent) -> Iterator[Mention]:
     for key in ("delegates", "handoffs"):
         yield from _all("agent", getattr(agent, key), (key,))
+    for number, entry in enumerate(agent.actions):
+        rooms = entry.settings.get("rooms")
+        for place, room in enumerate(rooms if isinstance(rooms, list | tuple) else ()):
+            # What has no client before it is told of with the action's settings.
+            yield from _one("room", room if "/" in str(room) else "", ("actions", number, entry.name, "rooms", place))
     yield from _all("budget", agent.budgets, ("budgets",))
     yield from _all("files", agent.knowledge, ("knowledge",))
     yield from _one("room", agent.notify, ("notify",))

@@ -117,6 +117,13 @@ class Names:
         """Agents that some client asks whether they answer."""
         self._disabled = {each.key for each in definitions if not each.block.enabled}
 
+    @cached_property
+    def colleagues(self) -> frozenset[str]:
+        """The actions that agents have of those they name: ask/NAME and hand_to/NAME."""
+        agents = [block for _, block in self.of(models.Agent).values()]
+        asked = {f"ask/{name}" for block in agents for name in block.delegates}
+        return frozenset(asked | {f"hand_to/{name}" for block in agents for name in block.handoffs})
+
     @property
     def budgets(self) -> Mapping[str, "Budget"]:
         """Those that the host has for all."""

@@ -88,7 +88,9 @@ class Resolver:
 
     def _script(self, definition: Definition, block: models.Script) -> Script:
         self.names.rest(definition)
-        self.names.tell(definition, *scripting.problems(definition, block, self.names.actions))
+        self.names.tell(
+            definition, *scripting.problems(definition, block, {*self.names.actions, *self.names.colleagues})
+        )
         return scripting.compiled(definition, block)
 
     def _action(self, definition: Definition, block: models.Action) -> ActionDefinition | None:

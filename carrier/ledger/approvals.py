@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from carrier.ledger.asks import first_message
 from carrier.ledger.engine import Clock
-from carrier.ledger.forms import dump, load, to_message
+from carrier.ledger.forms import dump, load
 from carrier.ledger.intake import Intake, take_in
-from carrier.ledger.tables import approvals, messages, turns
+from carrier.ledger.tables import approvals
 from carrier.types import ActionCall, Message
 
 Decision = Literal["approved", "edited", "refused", "expired"]
@@ -110,10 +111,7 @@ def decide(
 
 def _told(connection: Connection, approval: Approval, decision: Decision, by: str) -> Message:
     """The decision as a message in the room where the call was asked for, in reply to what led to it."""
-    asked = connection.execute(
-        select(messages).join(turns, turns.c.message == messages.c.id).where(turns.c.id == approval.turn)
-    ).one_or_none()
-    first = to_message(asked) if asked else None
+    first = first_message(connection, approval.turn)
     who = f" by {by}" if by else ""
     return Message(
         client=first.client if first else CLIENT,

@@ -17,6 +17,12 @@ Place = Literal["waiting", "asks", "away", "heard"]
 """What a message is to an agent: it waits for an answer, for the agent's model to say whether it answers, for the agent
 to come back and say so; or it is only heard."""
 
+ASKED = "ask:"
+"""What the room begins with in which a colleague is asked; no client can be called so."""
+UNTOLD = ("approval", "ask")
+"""Kinds of messages that nobody outside said: a decision is the host's own word, a question a colleague's. Neither is
+remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -74,8 +80,7 @@ def _store(connection: Connection, clock: Clock, message: Message, agents: Mappi
     connection.execute(_add, _row(message))
     for agent, place in agents.items():
         connection.execute(_file, _filed(agent, message, place))
-    # A decision is the host's own word, and nothing that anybody said.
-    told = message.text and message.kind != "approval"
+    told = message.text and message.kind not in UNTOLD
     memories = tuple(memory_of(message, agent) for agent in agents if told)
     for memory in memories:
         log_memory(connection, clock, memory)
@@ -154,6 +159,13 @@ def _once(connection: Connection, table: Table, key: dict[str, str], rest: dict[
 
 
 def unanswered(connection: Connection) -> list[tuple[str, str, str]]:
-    """What waits for a turn or was cut off in one, as (agent, room, message id), in the order it came."""
-    query = select(inbox.c.agent, inbox.c.room, inbox.c.message).where(inbox.c.state.in_(["waiting", "taken"]))
+    """What waits for a turn or was cut off in one, as (agent, room, message id), in the order it came.
+
+    What a colleague asks is not among it: only who asked goes on with that.
+    """
+    query = (
+        select(inbox.c.agent, inbox.c.room, inbox.c.message)
+        .where(inbox.c.state.in_(["waiting", "taken"]))
+        .where(~inbox.c.room.startswith(ASKED, autoescape=True))
+    )
     return [(row.agent, row.room, row.message) for row in connection.execute(query.order_by(inbox.c.at))]

@@ -1,16 +1,19 @@
 """Work that may come later, as rows: what a reflection is due on, and how often a job was tried."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, select, update
 
+from carrier.errors import ActionError
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
+from carrier.ledger.goals import Changed, change
 from carrier.ledger.memory_log import remember
 from carrier.ledger.tables import cursors, inbox, jobs, messages
-from carrier.types import Memory, Message
+from carrier.types import Goal, Memory, Message
 
 ATTEMPTS = 3
 
@@ -94,9 +97,23 @@ def lines_since(connection: Connection, job: Job, most: int = 200) -> list[Messa
     return [to_message(row) for row in connection.execute(query)]
 
 
-def reflected(connection: Connection, clock: Clock, job: Job, through: int, memories: Sequence[Memory]) -> list[Memory]:
-    """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet."""
+def reflected(
+    connection: Connection,
+    clock: Clock,
+    job: Job,
+    through: int,
+    memories: Sequence[Memory],
+    changes: Sequence[Changed] = (),
+    of_file: Sequence[Goal] = (),
+) -> list[Memory]:
+    """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet.
+
+    A goal that is no longer what the reflection took it for stays as it is.
+    """
     new = remember(connection, clock, memories)
+    for changed in changes:
+        with suppress(ActionError):
+            change(connection, clock, changed, of_file)
     _pass(connection, job, through)
     return new
 

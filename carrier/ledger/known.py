@@ -24,8 +24,6 @@ class Known:
     """An agent here said it, at this client."""
     replied_to: str = ""
     """The agent whose words it replies to."""
-    pinned: str = ""
-    """The agent that the room was handed to: it alone answers there, whatever the routes say."""
     has_answered: Callable[[str, int], bool] = _never
     """Whether an agent has answered the sender there so many times since a person last spoke."""
 

@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -159,6 +159,29 @@ spending = Table(
     Index(None, "agent", "at"),
 )
 
+asks = Table(
+    "asks",
+    metadata,
+    Column("turn", String, primary_key=True),  # the one in which a colleague answers
+    Column("caller", String, primary_key=True),  # a turn that waits for it, at first or at second hand
+    Column("agent", String, nullable=False),  # whose turn that is: its budgets count for the colleague, too
+    Column("at", BigInteger, nullable=False),
+    Index(None, "agent", "at"),
+    Index(None, "caller"),
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("owner", String, primary_key=True),  # the agent whose place it is
+    Column("holder", String, nullable=False),  # the agent that answers in that place
+    Column("giver", String, nullable=False),  # who handed it over, owner or an earlier holder
+    Column("summary", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
 # --- what leaves, what comes later --------------------------------------------------------------------------
 
 outbox = Table(
@@ -180,6 +203,20 @@ outbox = Table(
     Column("tried_at", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "client", "state", "at"),
     Index(None, "client", "platform_id"),
+)
+
+later = Table(
+    "later",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("room", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("turn", String, nullable=False),  # in which it was thought of
+    Column("state", String, nullable=False),  # waiting | said | cancelled | missed
+    Column("due_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "state", "due_at"),
 )
 
 jobs = Table(
@@ -220,6 +257,36 @@ facts = Table(
     Column("agent", String, nullable=False),
     Column("body", Text, nullable=False),  # the memory: unlike what was said, it stands nowhere else
     Column("at", BigInteger, nullable=False),
+)
+
+goals = Table(
+    "goals",
+    metadata,
+    Column("agent", String, primary_key=True),
+    Column("whose", String, primary_key=True),  # agent | room | person
+    Column("subject", String, primary_key=True),  # the room or the entity; empty for the agent's own
+    Column("name", String, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("steps", Text, nullable=False),
+    Column("done", Text, nullable=False),  # those of the steps that are
+    Column("note", Text, nullable=False),
+    Column("state", String, nullable=False),  # active | done | dropped
+    Column("room", String, nullable=False),  # where it was last changed
+    Column("at", BigInteger, nullable=False),
+)
+
+goal_changes = Table(
+    "goal_changes",
+    metadata,
+    Column("id", String, primary_key=True),  # its place in the turn or the job that made it
+    Column("agent", String, nullable=False),
+    Column("whose", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("source", String, nullable=False),  # the message that led to it
+    Column("at", BigInteger, nullable=False),
+    Index(None, "agent", "whose", "subject", "name"),
 )
 
 tombstones = Table(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, insert, literal, select, update
@@ -66,6 +66,10 @@ class Closing:
     speech: Speech | None
     event: str
     reflections: Sequence[ReflectionDue] = ()
+
+
+HAND_TO = "hand_to/"
+"""What the actions are called that give a conversation to another agent, before its name."""
 
 
 def turn_id(agent: str, message_id: str) -> str:
@@ -233,26 +237,40 @@ _report = insert(events)
 def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) -> None:
     """Put words into the room: stored where they answer, remembered, heard by all who heard what they answer, and
     queued to be sent."""
-    answered, memory = taken.message, speech.memory
+    answered = taken.message
+    place = {
+        "client": answered.client,
+        "kind": answered.kind,
+        "reply_to": answered.platform_id,
+        "at": answered.at,
+        "turn": taken.id,
+    }
+    _say(connection, clock, speech, place)
+    connection.execute(_overhear, {"said": speech.id, "answered": answered.id, "speaker": speech.memory.agent})
+
+
+def say_unasked(connection: Connection, clock: Clock, speech: Speech) -> None:
+    """The same for words that answer nothing said in their room."""
+    client = speech.memory.room.partition("/")[0]
+    _say(connection, clock, speech, {"client": client, "kind": "chat", "reply_to": "", "at": clock.tick()})
+
+
+def _say(connection: Connection, clock: Clock, speech: Speech, place: dict[str, Any]) -> None:
+    memory = speech.memory
     row = {
         "id": speech.id,
-        "client": answered.client,
         "platform_id": "",
-        "room": answered.room,
+        "room": memory.room,
         "sender": memory.entity,
         "sender_name": memory.name,
         "agent": memory.agent,
-        "turn": taken.id,
-        "kind": answered.kind,
         "text": speech.text,
         "addressed": False,
-        "reply_to": answered.platform_id,
         "created_at": clock.tick(),
-        "at": answered.at,
     }
-    connection.execute(_speak, row)
-    connection.execute(_overhear, {"said": speech.id, "answered": answered.id, "speaker": memory.agent})
-    log_memory(connection, clock, memory)
+    connection.execute(_speak, {**row, **place})
+    if place["kind"] != "ask":
+        log_memory(connection, clock, memory)
     for position, outgoing in enumerate(speech.outgoing):
         connection.execute(_send, _outbox_row(outgoing, speech.id, position, clock.tick()))
 
@@ -299,7 +317,10 @@ _last_model = (
 
 
 def answer(connection: Connection, turn: str) -> Ended | None:
-    """How a turn ended; None while it is under way. Raises LookupError when there is none."""
+    """How a turn ended; None while it is under way. Raises LookupError when there is none.
+
+    Where its agent handed the message over, that is how the last turn for it ended, with all that was said and done.
+    """
     row = connection.execute(select(turns).where(turns.c.id == turn)).one_or_none()
     if row is None:
         message, _, agent = turn.rpartition("@")
@@ -308,8 +329,25 @@ def answer(connection: Connection, turn: str) -> Ended | None:
         raise LookupError(turn)
     if row.state != "closed":
         return None
-    results = [
+    results = tuple(
         load(ActionResult, it.value) for it in journal_of(connection, turn).values() if it.kind == "action" and it.ended
-    ]
+    )
+    texts = _said_in(connection, turn)
+    other = {"agent": handed_to(results), "message": row.message}
+    if connection.execute(_filed, other).scalar() not in (None, "heard"):
+        last = answer(connection, turn_id(other["agent"], row.message))
+        return last and replace(last, texts=(*texts, *last.texts), results=(*results, *last.results))
     model = connection.execute(_last_model, {"turn": turn}).scalar() or ""
-    return Ended(turn, row.agent, row.room, row.outcome, _said_in(connection, turn), tuple(results), model)
+    return Ended(turn, row.agent, row.room, row.outcome, texts, results, model)
+
+
+def handed_to(results: Sequence[ActionResult]) -> str:
+    """The agent that the message at hand was given to; empty: to none."""
+    given = [result.call.name for result in results if result.ok and result.call.name.startswith(HAND_TO)]
+    return given[0].removeprefix(HAND_TO) if given else ""
+
+
+def turns_of(connection: Connection, message: str) -> list[str]:
+    """The turns that a message has or had, in the order in which it was given to their agents."""
+    query = select(inbox.c.agent).where(inbox.c.message == message, inbox.c.state != "heard").order_by(inbox.c.at)
+    return [turn_id(agent, message) for agent in connection.execute(query).scalars()]

@@ -1,4 +1,4 @@
-"""Tells what the agent is after."""
+"""Tells what the agent is after, and how far it has got."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -7,13 +7,13 @@ from carrier.types import Goal
 
 
 class Goals:
-    """The goals of the agent's file."""
+    """The goals of the agent's file, and those that were set since: its own, the room's and those of who speaks."""
 
     class Settings(BaseModel):
         model_config = ConfigDict(frozen=True, extra="forbid")
 
     def __init__(self, settings: Settings, given: Given):
-        pass
+        self._goals = given.goals
 
-    async def __call__(self, turn: Turn) -> tuple[Goal, ...]:
-        return turn.agent.goals
+    async def __call__(self, turn: Turn) -> list[Goal]:
+        return await self._goals(turn.agent, turn.message.room, [turn.message.sender])

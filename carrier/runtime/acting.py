@@ -3,14 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count, islice
 
 from carrier.errors import ActionError, InDoubt
-from carrier.interfaces import Action, Turn
+from carrier.interfaces import Action, Deed, Done, Turn
 from carrier.ledger.approvals import Approval
 from carrier.ledger.forms import load, storable
 from carrier.runtime.deciding import offered
+from carrier.runtime.deeds import through_gates, writes
 from carrier.runtime.permitting import Leave, digest, leave
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
@@ -34,11 +35,17 @@ class Acting:
     def replace(self, actions: Mapping[str, Action]) -> None:
         """Have these actions from now on; a call under way goes on with what it began with."""
         self._actions = actions
-        self._tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
 
     def tools(self, turn: OpenTurn) -> tuple[Tool, ...]:
-        """What the model is offered in a turn: of all actions those that its room allows."""
-        return tuple(tool for tool in self._tools if offered(turn.rules, tool.name))
+        """What the model is offered in a turn: of all actions those that its room allows.
+
+        An action may describe itself otherwise from one moment to the next.
+        """
+        return tuple(
+            Tool(name, action.description, action.parameters)
+            for name, action in self._actions.items()
+            if offered(turn.rules, name)
+        )
 
     async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
         """The result of a call; `name` is its place in the journal. What the journal has ended is not run again."""
@@ -114,24 +121,38 @@ class Acting:
 
         if not begun:
             await turn.journal.action_begins(name)
-        result = await self._result(call, turn.view(name, self._ask, say))
-        await turn.action_ends(name, result, said)
+        result, deeds = await self._result(call, turn.view(name, self._ask, say))
+        return await self._end(turn, name, result, said, deeds)
+
+    async def _end(
+        self, turn: OpenTurn, name: str, result: ActionResult, said: Sequence[str], deeds: Sequence[Deed]
+    ) -> ActionResult:
+        """The result, when it is on disk with what the action left to be written; failed, where that cannot be."""
+        try:
+            passed = await through_gates(deeds, lambda text, n: self._check(turn, text, f"{name}/deed/{n:02}"))
+            await turn.action_ends(name, result, said, writes(turn, name, result, passed))
+        except ActionError as error:
+            result = ActionResult(result.call, "failed", _text(str(error)))
+            await turn.action_ends(name, result, said)
         return result
 
-    async def _result(self, call: ActionCall, turn: Turn) -> ActionResult:
+    async def _result(self, call: ActionCall, turn: Turn) -> tuple[ActionResult, Sequence[Deed]]:
+        """What came of an action, and what it leaves to be written."""
         try:
             value = await self._actions[call.name](turn, **call.arguments)
         except InDoubt as error:
             log.error("%s: %s is in doubt: %s", turn.agent.name, call.name, error)
-            return ActionResult(call, "in doubt", str(error))
+            return ActionResult(call, "in doubt", str(error)), ()
         except ActionError as error:
-            return ActionResult(call, "failed", _text(str(error)))
+            return ActionResult(call, "failed", _text(str(error))), ()
         except Exception as error:
             log.exception("%s: the action %s failed", turn.agent.name, call.name)
-            return ActionResult(call, "failed", f"{call.name} failed: {type(error).__name__}")
+            return ActionResult(call, "failed", f"{call.name} failed: {type(error).__name__}"), ()
         if value is SILENCE:
-            return ActionResult(call, "done", "", ends=True)
-        return ActionResult(call, "done", _text(value))
+            return ActionResult(call, "done", "", ends=True), ()
+        if isinstance(value, Done):
+            return ActionResult(call, "done", _text(value.text), value.ends), value.deeds
+        return ActionResult(call, "done", _text(value)), ()
 
 
 def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:

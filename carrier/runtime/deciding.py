@@ -129,17 +129,37 @@ def _is_katakana(character: str) -> bool:
 
 
 def decide(
+    message: Message,
+    client: ClientDefinition,
+    rules: RoomRules,
+    agents: Mapping[str, Agent],
+    handed_over: Mapping[str, str],
+    known: Known,
+) -> dict[str, Place]:
+    """What a message is to each agent of its place; `agents` are those that are here.
+
+    Where a conversation is handed over, the other agent has the place, and the one whose it was goes on hearing.
+    """
+    places = _by_routes(message, client, rules, agents, known)
+    for name, holder in handed_over.items():
+        if places.get(name, "heard") != "heard" and holder != name:
+            places |= {holder: places[name], name: "heard"}
+    return places
+
+
+def _by_routes(
     message: Message, client: ClientDefinition, rules: RoomRules, agents: Mapping[str, Agent], known: Known
 ) -> dict[str, Place]:
-    """What a message is to each agent of its place; `agents` are those that are here."""
     if message.to:
         return {message.to: standing(agents[message.to], message, rules, "away")}
-    names = (known.pinned,) if known.pinned else rules.agents
     if is_too_old(message, client, known.now):
-        return dict.fromkeys(names, "heard")
-    called = meant(message, names, agents, known.replied_to)
-    may = [name for name in names if not message.bot or _answers_bot(name, message, client, called, known)]
-    return {name: _place(agents.get(name), name, rules.respond, called) if name in may else "heard" for name in names}
+        return dict.fromkeys(rules.agents, "heard")
+    called = meant(message, rules.agents, agents, known.replied_to)
+    bot = message.bot
+    may = {name for name in rules.agents if not bot or _answers_bot(name, message, client, called, known)}
+    return {
+        name: _place(agents.get(name), name, rules.respond, called) if name in may else "heard" for name in rules.agents
+    }
 
 
 def is_too_old(message: Message, client: ClientDefinition, now: int) -> bool:
@@ -172,7 +192,7 @@ def standing(agent: Agent, message: Message, rules: RoomRules, unsure: str = "")
 
     Its file or its place may say something else by then.
     """
-    if message.kind in ("approval", "schedule"):
+    if message.kind in ("approval", "ask", "schedule"):
         return "waiting"
     if (rules.respond or agent.respond) == "never":
         return "heard"

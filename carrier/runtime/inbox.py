@@ -112,8 +112,10 @@ class Inbox:
         """Remember a message that is on disk, and queue its turns."""
         message, gather = taken.message, self._gather(taken.message)
         self._memories.put(taken.memories)
-        needs_no_look = not gather and taken.waiting and not {"asks", "away"} & set(taken.places.values())
-        if needs_no_look and len(self._at_hand) < MOST_AT_HAND:
+        # Of one that is given to somebody else the ledger has to say whose it is now.
+        self._at_hand.pop(message.id, None)
+        certain = taken.new and taken.waiting and not {"asks", "away"} & set(taken.places.values())
+        if certain and not gather and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[message.id] = message
         for agent, place in taken.places.items():
             if place == "heard":
@@ -149,7 +151,7 @@ class Inbox:
         places: dict[str, intake.Place] = {}
         for agent, place in route(known).items():
             refused = "" if place == "heard" else self._refusal(agent, message, *waiting.get(agent, (0, 0)))
-            if refused and may_refuse and agent == message.to:
+            if refused and may_refuse:
                 raise Overloaded(refused)
             places[agent] = "heard" if refused else place
         return places

@@ -12,10 +12,11 @@ from carrier.errors import LedgerError
 from carrier.interfaces import Exchange, Memories, Reflection
 from carrier.ledger import jobs as rows
 from carrier.ledger.engine import Ledger
+from carrier.ledger.goals import Changed
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.turns import Ask
-from carrier.types import Agent, Message
+from carrier.types import Agent, GoalChange, Memory, Message
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +93,14 @@ class Jobs:
         lines = await self._lines(job, journal)
         found = await reflection(Exchange(thinker.agent, job.room, lines), Asking(journal, thinker.ask))
         await journal.committed()
-        done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=lines[-1].at, memories=found)
-        self.memories.put(await self.ledger.write(done))
+        memories = [each for each in found if isinstance(each, Memory)]
+        changes = [
+            Changed(f"{job.id}/{number}", job.agent, each, job.room, lines[-1].id)
+            for number, each in enumerate(found)
+            if isinstance(each, GoalChange)
+        ]
+        done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=lines[-1].at, memories=memories)
+        self.memories.put(await self.ledger.write(partial(done, changes=changes, of_file=thinker.agent.goals)))
 
     async def _lines(self, job: rows.Job, journal: Journal) -> tuple[Message, ...]:
         """What a job looks back on; the same at each attempt, for an answer about it may be journaled."""

@@ -15,6 +15,18 @@ from carrier.ledger.forms import dump, load
 from carrier.types import ActionResult, Completion
 
 
+def _nothing(outcome: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Write:
+    """Something that is written with the end of an action, and what follows, given what came of it."""
+
+    transaction: Callable[..., Any]
+    then: Callable[[Any], None] = _nothing
+
+
 @dataclass(eq=False)
 class Journal:
     """`id` is the turn's, or the job's; `entries` are what earlier attempts left, and each `once` of this one."""
@@ -61,17 +73,17 @@ class Journal:
         """The result of a call that was not run."""
         self.submit(partial(rows.note, turn=self.id, name=name, value=dump(ActionResult, result), kind="action"))
 
-    async def action_ends(self, name: str, result: ActionResult, also: Sequence[Callable[..., Any]] = ()) -> None:
-        """The result, and what else the action wrote, in one transaction."""
+    async def action_ends(self, name: str, result: ActionResult, also: Sequence[Write] = ()) -> None:
+        """The result, and what else the action wrote, in one transaction; raises what that raises, and is undone."""
         value = dump(ActionResult, result)
 
-        def transaction(connection: Any, clock: Any) -> None:
+        def transaction(connection: Any, clock: Any) -> list[Any]:
             rows.end(connection, clock, self.id, name, value)
-            for write in also:
-                write(connection, clock)
+            return [write.transaction(connection, clock=clock) for write in also]
 
         self.submit(transaction)
-        await self.committed()
+        for write, outcome in zip(also, await self.committed(), strict=True):
+            write.then(outcome)
 
     def submit(self, transaction: Callable[..., Any]) -> None:
         """Write, without waiting: later transactions are committed later."""

@@ -1,9 +1,13 @@
 """Budgets: what an agent's models may take, looked at before each of them is asked."""
 
 import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 
 from carrier.errors import ModelError
+from carrier.interfaces import Model
 from carrier.ledger.engine import Ledger
 from carrier.ledger.spending import Spent, spent
 from carrier.types import Agent, Budget, Request
@@ -16,6 +20,21 @@ LOOK_AGAIN = 60.0
 _SECOND = 1_000_000
 _LETTERS = 4
 """About so many stand in a token."""
+
+
+@dataclass(frozen=True)
+class Payer:
+    """An agent whose budgets count for a question, in a turn of its own."""
+
+    agent: Agent
+    turn: str
+    purses: "Purses"
+    instead: Mapping[str, Model]
+    """The models that go on when a budget is spent, by the budget's name."""
+
+
+callers: ContextVar[tuple[Payer, ...]] = ContextVar("callers", default=())
+"""Who waits for the turn under way, the last who asked being the last: their budgets count for it, too."""
 
 
 class Purses:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
+from math import inf
 from typing import Literal
 
 from carrier.errors import LedgerError, ModelError
@@ -16,7 +17,7 @@ from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
-from carrier.runtime.purses import Purses, stopped
+from carrier.runtime.purses import Payer, Purses, callers, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
 from carrier.templates import Templates
@@ -104,19 +105,22 @@ class AgentRuntime:
 
     # --- the loop
 
-    async def turn(self, message_id: str, message: Message | None = None) -> None:
-        """Process, generate, act, evaluate, send, remember: one pass, resumable at every line."""
+    async def turn(self, message_id: str, message: Message | None = None, seconds: float = inf) -> None:
+        """Process, generate, act, evaluate, send, remember: one pass, resumable at every line.
+
+        It takes no longer than the agent's limit, and than `seconds`.
+        """
         self._under_way += 1
         self._idle.clear()
         try:
-            await self._turn(message_id, message)
+            await self._turn(message_id, message, seconds)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
 
-    async def _turn(self, message_id: str, message: Message | None) -> None:
-        turn = await self._turns.take(self.agent, message_id, message)
+    async def _turn(self, message_id: str, message: Message | None, seconds: float) -> None:
+        turn = await self._turns.take(self.agent, message_id, message, seconds)
         if turn is None:
             return
         if turn.taken.attempts >= DEAD:
@@ -138,7 +142,12 @@ class AgentRuntime:
             await turn.close(response, self._reflections)
 
     async def _answers(self, turn: OpenTurn) -> bool:
-        """Whether it answers, now that it is its turn; where that is not certain, the small model says so."""
+        """Whether it answers, now that it is its turn; where that is not certain, the small model says so.
+
+        A conversation that was handed over is answered as its owner would.
+        """
+        if self._turns.handovers.held(turn.message.room, self.agent.name):
+            return True
         place = standing(self.agent, turn.message, turn.rules, turn.taken.unsure)
         return place == "waiting" or (place == "asks" and await self._wants_to(turn))
 
@@ -166,12 +175,12 @@ class AgentRuntime:
 
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
-        """Its time; and alone, if the process has died of it before."""
+        """Its time; and alone, if the process has died of it before: but within another's turn, that one is."""
         async with AsyncExitStack() as limits:
-            if turn.taken.attempts >= SUSPECT:
+            if turn.taken.attempts >= SUSPECT and turn.message.kind != "ask":
                 await limits.enter_async_context(self._alone())
                 await turn.is_alone()
-            async with asyncio.timeout(self.agent.limits.turn):
+            async with asyncio.timeout(turn.seconds):
                 yield
 
     async def refuse(self, turn: OpenTurn) -> Response | None:
@@ -197,7 +206,8 @@ class AgentRuntime:
             tools = self._acting.tools(turn)
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
             system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
-            return compose_context(self.agent, system, turn.message, state, self._turns.files)
+            prompt = compose_context(self.agent, system, turn.message, state, self._turns.files)
+            return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
     async def _fill(self, values: Mapping[str, object]) -> str:
         return self.parts.templates.render(self.agent.templates["chat"], values)
@@ -250,12 +260,16 @@ class AgentRuntime:
 
     async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Model:
         """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
-        spent = await self._purses.spent_one(request, turn)
-        if spent is None:
-            return self.parts.models[size]
-        if spent.name not in self.parts.instead:
-            raise stopped(self.agent, spent)
-        return self.parts.instead[spent.name]
+        for payer in (self.payer(turn), *callers.get()):
+            if spent := await payer.purses.spent_one(request, payer.turn):
+                if spent.name not in payer.instead:
+                    raise stopped(payer.agent, spent)
+                return payer.instead[spent.name]
+        return self.parts.models[size]
+
+    def payer(self, turn: str) -> Payer:
+        """What its budgets say of a question that is asked in one of its turns."""
+        return Payer(self.agent, turn, self._purses, self.parts.instead)
 
     async def _stream(self, turn: OpenTurn, request: Request) -> Completion:
         """The same answer, shown as it grows."""

@@ -4,26 +4,33 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+
+from sqlalchemy import Connection
 
 from carrier.errors import ActionError, CarrierError, LedgerError, ModelError, NotNow
 from carrier.interfaces import Left, Memories, Turn
 from carrier.ledger import approvals
 from carrier.ledger import turns as rows
+from carrier.ledger.asks import first_message
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, storable
-from carrier.ledger.intake import connect
+from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
-from carrier.runtime.journal import Journal
+from carrier.runtime.handovers import Handovers
+from carrier.runtime.journal import Journal, Write
+from carrier.runtime.speaking import speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
+    SILENCE,
     ActionCall,
     ActionResult,
     Agent,
@@ -55,10 +62,6 @@ def _at_once(message: Message) -> float:
     return 0.0
 
 
-DOORS = frozenset({"api"})
-"""Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
-
-
 @dataclass(frozen=True)
 class Turns:
     """Begins turns. It is the host's, and outlives the agents' runtimes."""
@@ -71,6 +74,11 @@ class Turns:
     """Tells a client's sender, by the client's name, that rows wait for it."""
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
+    handovers: Handovers
+    queue: Callable[[Intake], None]
+    """Queues the turns for a message that was given to one more agent."""
+    later_waits: Callable[[], None]
+    """Tells the host that there is something to be said later."""
     too_old: Callable[[Message], bool] = lambda message: False
     """Whether a message that waited for a model is only heard by now."""
     files: Path = Path()
@@ -80,11 +88,13 @@ class Turns:
     gather: Callable[[Message], float] = _at_once
     """For how many seconds the sender of a message may go on with it."""
 
-    async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
+    async def take(
+        self, agent: Agent, message_id: str, message: Message | None = None, seconds: float = inf
+    ) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
 
         A message that has only just come, and is answered alone, is handed in whole: its turn is new, and need not be
-        read first.
+        read first. It has the agent's time, and no more than `seconds`.
         """
         clock = self.ledger.clock
         take = partial(rows.take, agent=agent.name, message_id=message_id, revision=agent.revision)
@@ -92,7 +102,8 @@ class Turns:
         taken = rows.Taken(rows.turn_id(agent.name, message_id), message, {}, 1) if message else await committed
         if taken is None:
             return None
-        turn = self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
+        journal = Journal(self.ledger, taken.id, agent.name, taken.journal)
+        turn = self._opened(agent, taken, journal, seconds)
         turn.journal.follow(committed)
         turn.timings.ms["queue"] = round((clock.tick() - taken.message.at) / 1000, 2)
         return turn
@@ -102,8 +113,8 @@ class Turns:
         taken = rows.Taken(rows.turn_id(agent.name, message.id), message, {}, attempts=1)
         return self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name))
 
-    def _opened(self, agent: Agent, taken: rows.Taken, journal: Journal) -> "OpenTurn":
-        return OpenTurn(self, agent, taken, journal, self.rules(taken.message))
+    def _opened(self, agent: Agent, taken: rows.Taken, journal: Journal, seconds: float = inf) -> "OpenTurn":
+        return OpenTurn(self, agent, taken, journal, self.rules(taken.message), min(seconds, agent.limits.turn))
 
 
 class Timings:
@@ -137,6 +148,8 @@ class OpenTurn:
     journal: Journal
     rules: RoomRules
     """What holds in its room."""
+    seconds: float
+    """What it may take."""
     state: Mapping[str, object] = field(default_factory=dict)
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
@@ -173,7 +186,7 @@ class OpenTurn:
         return False
 
     async def _fail(self, error: Exception) -> None:
-        reason = str(error) or f"it took longer than {self.agent.limits.turn:g} s"
+        reason = str(error) or f"it took longer than {self.seconds:g} s"
         unforeseen = not isinstance(error, CarrierError | TimeoutError)
         log.error("%s: the turn for %s failed: %s", self.agent.name, self.message.id, reason, exc_info=unforeseen)
         await self.close(Response(self.agent.words.failed, "failed"), error=reason)
@@ -190,14 +203,26 @@ class OpenTurn:
 
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
         """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
-        speech = self._speech("reply", response.text) if response.text.strip() else None
-        closing = rows.Closing(response.outcome, speech, self._event(response, error), reflections)
+        said = self._speech("reply", response.text) if response.text.strip() else None
+        # Nobody looks back on what colleagues ask one another.
+        due = () if self.message.kind == "ask" else reflections
+        closing = rows.Closing(response.outcome, said, self._event(response, error), due)
+        if go_on := self.turns.handovers.go_on(self.message.room, self.agent.name):
+            self.journal.submit(go_on)
         self.journal.submit(partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing))
         reflection_is_due = await self.journal.committed()
         self._closed = True
-        self._tell_of([speech] if speech else [])
+        self._tell_of([said] if said else [])
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
+
+    def passes_on(self, agent: str, result: ActionResult, behind: Sequence[str]) -> None:
+        """By this result another agent answers instead, and the messages behind it: who waits, waits for that."""
+        watchers, ended = self.turns.watchers, self._ended(SILENCE)
+        so_far = replace(ended, results=(*ended.results, result))
+        watchers.pass_on(self.id, rows.turn_id(agent, self.message.id), so_far)
+        for message in behind:
+            watchers.pass_on(rows.turn_id(self.agent.name, message), rows.turn_id(agent, message))
 
     def _ended(self, response: Response) -> Ended:
         texts = (*self.taken.said, *self._said)
@@ -236,14 +261,15 @@ class OpenTurn:
     async def ask_approval(self, name: str, call: ActionCall, digest: str) -> ActionResult:
         """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending."""
         settings, asker = self.agent.approvals, self.message.sender_name or self.message.sender
-        asked = approvals.Asked(self.id, self.agent.name, self.message.room, call, digest, settings.expire)
 
         def transaction(connection: Any, clock: Any) -> tuple[ActionResult, bool]:
+            room = self._room_of_decisions(connection)
+            asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire)
             number, new = approvals.ask(connection, clock, asked)
             result = ActionResult(call, "pending", PENDING.format(number=number))
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, call, asker, self.message.room)
+                notice = _notice(self.agent, number, call, asker, room)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
             return result, new
@@ -255,6 +281,11 @@ class OpenTurn:
             self.turns.more_to_send(settings.room.partition("/")[0])
         found: ActionResult = result
         return found
+
+    def _room_of_decisions(self, connection: Connection) -> str:
+        """Where what somebody decides is followed up: where this is talked about, whoever asked whom on the way."""
+        first = first_message(connection, self.id) if self.message.kind == "ask" else None
+        return first.room if first else self.message.room
 
     async def decided(self) -> approvals.Approval:
         """The approval that this turn's message tells the decision of."""
@@ -279,44 +310,36 @@ class OpenTurn:
     # --- its steps
 
     def meet(self) -> None:
-        """Room, entity and participant exist from now on."""
-        self.journal.submit(partial(connect, message=self.message))
+        """Room, entity and participant exist from now on; a question of a colleague's is no meeting."""
+        if self.message.kind != "ask":
+            self.journal.submit(partial(connect, message=self.message))
 
-    async def action_ends(self, name: str, result: ActionResult, said: Sequence[str] = ()) -> None:
-        """The result of an action and what it said, in one transaction."""
+    async def action_ends(
+        self, name: str, result: ActionResult, said: Sequence[str] = (), also: Sequence[Write] = ()
+    ) -> None:
+        """The result of an action, what it said and what it left to be written, in one transaction.
+
+        Raises ActionError, and nothing is written, where something of it cannot be.
+        """
         speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
-        await self.journal.action_ends(
-            name, result, [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
-        )
+        spoken = [Write(partial(rows.speak, taken=self.taken, speech=speech)) for speech in speeches]
+        await self.journal.action_ends(name, result, [*spoken, *also])
         self._tell_of(speeches)
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""
-        text, agent, message = storable(text), self.agent, self.message
+        message = self.message
         # It stands where the message stands, after it by its id.
-        id = f"{rows.turn_id(agent.name, message.id)}/{place}"
-        memory = Memory(
-            id=id,
-            agent=agent.name,
-            room=message.room,
-            entity=f"agent:{agent.name}",
-            kind="reply",
-            text=text,
-            at=message.at,
-            name=agent.character.display_name,
-            revision=agent.revision,
-        )
-        if message.client in DOORS:
-            return rows.Speech(id, text, memory)
+        place = f"{rows.turn_id(self.agent.name, message.id)}/{place}"
         # A decision has no place on the platform: what was said to it answers what led to it.
         reply_to = message.reply_to if message.kind == "approval" else message.platform_id
-        outgoing = Outgoing(id, message.client, message.room, text, agent.name, reply_to)
-        return rows.Speech(id, text, memory, (outgoing,))
+        return speech(self.agent, place, message.room, text, message.at, message.client, reply_to)
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         self._said.extend(speech.text for speech in speeches)
-        self.turns.memories.put([speech.memory for speech in speeches])
-        for client in {outgoing.client for speech in speeches for outgoing in speech.outgoing}:
+        if self.message.kind != "ask":
+            self.turns.memories.put([said.memory for said in speeches])
+        for client in {outgoing.client for said in speeches for outgoing in said.outgoing}:
             self.turns.more_to_send(client)
 
     # --- what parts are shown of it
@@ -333,7 +356,7 @@ class OpenTurn:
         async def keep(text: str) -> None:
             await self._remember(f"{self.id}/{step}/fact/{next(number)}", text)
 
-        seconds = max(0.0, self.agent.limits.turn - self.timings.seconds)
+        seconds = max(0.0, self.seconds - self.timings.seconds)
         return Turn(
             message=self.message,
             agent=self.agent,

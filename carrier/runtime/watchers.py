@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from carrier.types import Ended
@@ -19,8 +19,18 @@ class Piece:
 
 @dataclass(eq=False, slots=True)
 class Watcher:
+    turn: str
     ended: "asyncio.Future[Ended]"
     pieces: "asyncio.Queue[Piece] | None" = None
+    before: tuple[Ended, ...] = ()
+    """What earlier turns said and did that passed their message on."""
+
+    def end(self, ended: Ended) -> None:
+        if not self.ended.done():
+            so_far = (*self.before, ended)
+            texts = tuple(text for each in so_far for text in each.texts)
+            results = tuple(result for each in so_far for result in each.results)
+            self.ended.set_result(replace(ended, texts=texts, results=results))
 
 
 @dataclass(slots=True)
@@ -32,17 +42,29 @@ class Watchers:
     @contextmanager
     def watch(self, turn: str, streaming: bool = False) -> Iterator[Watcher]:
         ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        watcher = Watcher(ended, asyncio.Queue() if streaming else None)
+        watcher = Watcher(turn, ended, asyncio.Queue() if streaming else None)
         self._by_turn.setdefault(turn, []).append(watcher)
         try:
             yield watcher
         finally:
-            self._leave(turn, watcher)
+            self._leave(watcher)
 
-    def _leave(self, turn: str, watcher: Watcher) -> None:
-        self._by_turn[turn].remove(watcher)
-        if not self._by_turn[turn]:
-            del self._by_turn[turn]
+    def _leave(self, watcher: Watcher) -> None:
+        self._by_turn[watcher.turn].remove(watcher)
+        if not self._by_turn[watcher.turn]:
+            del self._by_turn[watcher.turn]
+
+    def move(self, watcher: Watcher, turn: str) -> None:
+        """It waits for another turn from now on."""
+        self._leave(watcher)
+        watcher.turn = turn
+        self._by_turn.setdefault(turn, []).append(watcher)
+
+    def pass_on(self, turn: str, other: str, *so_far: Ended) -> None:
+        """Another turn answers what one was to answer, whatever it said so far: all who wait, wait for that."""
+        for watcher in list(self._by_turn.get(turn, ())):
+            watcher.before += so_far
+            self.move(watcher, other)
 
     def streaming(self, turn: str) -> bool:
         """Whether anybody reads along."""
@@ -61,5 +83,4 @@ class Watchers:
 
     def end(self, ended: Ended) -> None:
         for watcher in self._by_turn.get(ended.turn, ()):
-            if not watcher.ended.done():
-                watcher.ended.set_result(ended)
+            watcher.end(ended)

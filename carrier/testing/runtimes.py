@@ -4,19 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Turn, Verdict
+from carrier.assemble import Workshop
+from carrier.interfaces import Action, Gate, Given, Model, Provider, Reflection, Turn, Verdict
 from carrier.ledger import rooms
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.known import Known
+from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.deciding import standing
+from carrier.runtime.handovers import Handovers
 from carrier.runtime.inbox import Inbox
+from carrier.runtime.later import Later
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
@@ -77,11 +82,18 @@ class LittleHost:
     """What holds in all rooms."""
     gather: float = 0.0
     """Seconds that whoever speaks outside the API may go on."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    handovers: Handovers = field(init=False)
+    colleagues: Colleagues = field(init=False)
+    later: Later = field(init=False)
     turns: Turns = field(init=False)
     inbox: Inbox = field(init=False)
     _ids: "count[int]" = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
+        self.handovers = Handovers(self.ledger, self.agents.__contains__)
+        self.colleagues = Colleagues(self.ledger, self.agents.get)
+        self.later = Later(self.ledger, self.memories, self._definition, self.told_to_send.append)
         self.turns = Turns(
             self.ledger,
             self.memories,
@@ -89,6 +101,9 @@ class LittleHost:
             Windows(self.ledger),
             self.told_to_send.append,
             self.reflections_due.append,
+            self.handovers,
+            lambda taken: self.inbox.queue(taken),
+            self.later.wake.set,
             rules=lambda message: self.rules,
             gather=self._gather,
         )
@@ -109,12 +124,24 @@ class LittleHost:
         """Whom it names; without a name, everybody."""
         names = (message.to,) if message.to else tuple(self.agents)
         places: dict[str, Place] = {name: self._place(name, message) for name in names}
+        for name in names:
+            if (holder := self.handovers.holder(message.room, name)) != name:
+                places |= {holder: places[name], name: "heard"}
         return lambda known: places
 
     def _place(self, name: str, message: Message) -> Place:
         if name not in self.agents:
             return "away"
         return standing(self.agents[name].agent, message, self.turns.rules(message), "away")
+
+    def _definition(self, name: str) -> Agent | None:
+        return self.agents[name].agent if name in self.agents else None
+
+    @property
+    def given(self) -> Given:
+        """What parts are handed here, as far as they need the ledger or one another."""
+        workshop = Workshop(self.turns, self.inbox.alone, lambda: (), lambda: 0, self.colleagues)
+        return replace(workshop.given, now=self.now)
 
     def add(
         self,

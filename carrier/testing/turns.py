@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from carrier.interfaces import Given, Left, Turn
-from carrier.types import Agent, Character, Line, Memory, Message, ModelProfile, Person, Recalled
+from carrier.interfaces import Given, Left, Turn, Waiting
+from carrier.types import Agent, Character, Goal, Line, Memory, Message, ModelProfile, Person, Recalled
 
 AGENT = Agent(
     name="tifa",
@@ -30,6 +30,9 @@ class TurnMaker:
     people: list[Person] = field(default_factory=list)
     facts: list[Memory] = field(default_factory=list)
     documents: list[Recalled] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    colleagues: dict[str, Agent] = field(default_factory=dict)
     now: datetime = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
     answer: str = ""
     said: list[str] = field(default_factory=list)
@@ -38,7 +41,18 @@ class TurnMaker:
     """What a model was asked, as (system, text)."""
 
     def given(self) -> Given:
-        return Given(self._recent, lambda: self.secrets, lambda: self.now, self._people, self._facts, self._documents)
+        return Given(
+            recent=self._recent,
+            secrets=lambda: self.secrets,
+            now=lambda: self.now,
+            people=self._people,
+            facts=self._facts,
+            documents=self._documents,
+            goals=self._goals,
+            waiting=self._waits,
+            colleague=self.colleagues.get,
+            ask=self._ask,
+        )
 
     def turn(self, agent: Agent = AGENT, message: Message = MESSAGE, key: str = "turn/action/00/00") -> Turn:
         return Turn(
@@ -70,6 +84,16 @@ class TurnMaker:
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
         return self.documents[:most]
+
+    async def _goals(self, agent: Agent, room: str, people: Collection[str]) -> list[Goal]:
+        return [*agent.goals, *self.goals]
+
+    async def _waits(self, turn: Turn) -> list[Waiting]:
+        return self.waiting
+
+    async def _ask(self, turn: Turn, name: str, question: str) -> str:
+        self.asked.append((name, question))
+        return self.answer
 
     async def _say(self, text: str) -> None:
         self.said.append(text)

@@ -1,0 +1,26 @@
+"""Words of an agent's on their way: what is stored and remembered of them, and what has to be sent."""
+
+from carrier.ledger.forms import storable
+from carrier.ledger.turns import Speech
+from carrier.types import Agent, Memory, Outgoing
+
+DOORS = frozenset({"api", "ask"})
+"""Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
+
+
+def speech(agent: Agent, id: str, room: str, text: str, at: int, client: str = "", reply_to: str = "") -> Speech:
+    """Words of an agent's in a room, with what is kept of them and what has to be sent; `client` is the room's own."""
+    text, client = storable(text), client or room.partition("/")[0]
+    memory = Memory(
+        id=id,
+        agent=agent.name,
+        room=room,
+        entity=f"agent:{agent.name}",
+        kind="reply",
+        text=text,
+        at=at,
+        name=agent.character.display_name,
+        revision=agent.revision,
+    )
+    outgoing = () if client in DOORS else (Outgoing(id, client, room, text, agent.name, reply_to),)
+    return Speech(id, text, memory, outgoing)
