@@ -89,7 +89,7 @@ async def test_from_then_on_the_other_answers_there_and_nowhere_else(host: Littl
 
     assert (there.agent, there.texts) == ("billing", ("Two.",))
     assert (elsewhere.agent, elsewhere.texts) == ("tifa", ("Tifa's.",))
-    assert await host.lines("chat/@anna", "tifa") == ["My bill is wrong.", "And now?"]
+    assert await host.lines("chat/@anna", "tifa") == ["My bill is wrong.", "One.", "And now?", "Two."]
 
 
 async def test_the_other_answers_where_the_first_would(host: LittleHost) -> None:
