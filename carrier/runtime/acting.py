@@ -3,8 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from itertools import count
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from itertools import count, groupby
+from typing import Any
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
@@ -17,6 +18,8 @@ from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 log = logging.getLogger(__name__)
 
 MOST_CHARS = 20_000
+MOST_CALLS = 16
+"""Of one answer."""
 
 Check = Callable[[OpenTurn, str, str], Awaitable[str]]
 """Passes words through the gates, at a place in the journal; what comes back may be said."""
@@ -34,7 +37,24 @@ class Acting:
         self._actions = actions
         self.tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
 
-    async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+    async def run(self, turn: OpenTurn, step: str, calls: Sequence[ActionCall]) -> list[ActionResult]:
+        """The results of what one answer asked for, in its order; `step` is its place in the journal.
+
+        Calls that follow one another and only read run side by side; any other waits for those before it.
+        """
+        results: list[ActionResult] = []
+        for _, group in groupby(enumerate(calls[:MOST_CALLS]), self._company):
+            came = await _together([self._run(turn, f"{step}/{n:02}", call) for n, call in group])
+            results += came
+            turn.results += came
+        return results + [ActionResult(call, "failed", TOO_MANY) for call in calls[MOST_CALLS:]]
+
+    def _company(self, numbered: tuple[int, ActionCall]) -> int:
+        """The same for calls that may run side by side."""
+        number, call = numbered
+        return -1 if self._promises(call.name) == "safe" else number
+
+    async def _run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
         """The result of a call; `name` is its place in the journal. What the journal has ended is not run again."""
         entry = turn.journal.entries.get(name)
         if entry and entry.ended:
@@ -50,7 +70,6 @@ class Acting:
             result = await self._not_now(turn, name, call, said)
         else:
             result = await self._run_now(turn, name, call, begun=entry is not None)
-        turn.results.append(result)
         return result
 
     async def _not_now(self, turn: OpenTurn, name: str, call: ActionCall, said: Leave) -> ActionResult:
@@ -65,8 +84,8 @@ class Acting:
         """What came of a call that was waited for: run exactly as it was approved, and once."""
         call, entry = approval.call, turn.journal.entries.get(name)
         if entry:
-            return await self.run(turn, name, call)
-        if problem := await self._void(turn, approval):
+            result = await self._run(turn, name, call)
+        elif problem := await self._void(turn, approval):
             result = ActionResult(call, "failed", problem)
             turn.journal.action_refused(name, result)
         elif await turn.use_approval(name, approval.id):
@@ -147,6 +166,20 @@ def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, objec
     return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
 
 
+async def _together(works: Sequence[Coroutine[Any, Any, ActionResult]]) -> list[ActionResult]:
+    """What works come to, side by side; where one fails, none of them goes on."""
+    if len(works) == 1:
+        return [await works[0]]
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+TOO_MANY = f"it was not run: of one answer at most {MOST_CALLS} calls are"
 IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not call it again; say that it is in doubt."
 
 

@@ -122,7 +122,7 @@ class AgentRuntime:
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
             if turn.message.kind == "approval":
                 prompt = await self._decided(turn, prompt)
-            response = await self.generate_and_act(turn, prompt)
+            response, prompt = await self.generate_and_act(turn, prompt)
             response = await self.evaluate(turn, response, prompt)
             await turn.close(response, self._reflections)
 
@@ -173,8 +173,11 @@ class AgentRuntime:
         finally:
             self._turns.windows.forget(self.agent, message)
 
-    async def generate_and_act(self, turn: OpenTurn, prompt: Prompt) -> Response:
-        """Ask the model and do what it asks for, until it asks for nothing more; the last time it may only speak."""
+    async def generate_and_act(self, turn: OpenTurn, prompt: Prompt) -> tuple[Response, Prompt]:
+        """Ask the model and do what it asks for, until it asks for nothing more; the last time it may only speak.
+
+        With the response comes the prompt it was given to, in which stands all that was done.
+        """
         for step in range(self.agent.limits.steps):
             turn.steps = step + 1
             last = turn.steps == self.agent.limits.steps
@@ -183,14 +186,11 @@ class AgentRuntime:
             if not completion.calls or last:
                 break
             with turn.timings.of("act"):
-                results = [
-                    await self._acting.run(turn, f"action/{step:02}/{n:02}", call)
-                    for n, call in enumerate(completion.calls)
-                ]
+                results = await self._acting.run(turn, f"action/{step:02}", completion.calls)
             if any(result.ends for result in results):
-                return SILENCE
+                return SILENCE, prompt
             prompt = _told(prompt, completion, results)
-        return Response(completion.text) if completion.text.strip() else SILENCE
+        return Response(completion.text) if completion.text.strip() else SILENCE, prompt
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
@@ -210,7 +210,8 @@ class AgentRuntime:
 
     async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Model:
         """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
-        spent = await self._purses.spent_one(request, turn)
+        profile = self.agent.model if size == "large" else self.agent.small
+        spent = await self._purses.spent_one(request, profile, turn)
         if spent is None:
             return self.parts.models[size]
         if spent.name not in self.parts.instead:
@@ -245,8 +246,6 @@ class AgentRuntime:
 
     async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
         """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
-        if turn.results:
-            prompt = _told(prompt, Completion("", tuple(result.call for result in turn.results)), turn.results)
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
         return (await turn.journal.paid(f"revise/{number:02}", lambda: self._complete("large", request, turn.id))).text

@@ -113,7 +113,8 @@ class OpenTurn:
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
     timings: Timings = field(default_factory=Timings)
-    _said: list[str] = field(default_factory=list)
+    _said: dict[str, str] = field(default_factory=dict)
+    """By the ids of the words, which are in order whatever ran side by side."""
     _closed: bool = False
 
     @property
@@ -169,7 +170,7 @@ class OpenTurn:
         self.turns.watchers.end(self._ended(response))
 
     def _ended(self, response: Response) -> Ended:
-        texts = (*self.taken.said, *self._said)
+        texts = (*self.taken.said, *(self._said[id] for id in sorted(self._said)))
         return Ended(
             self.id, self.agent.name, self.message.room, response.outcome, texts, tuple(self.results), self.model
         )
@@ -281,7 +282,7 @@ class OpenTurn:
         return rows.Speech(id, text, memory, (outgoing,))
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
-        self._said.extend(speech.text for speech in speeches)
+        self._said.update((speech.id, speech.text) for speech in speeches)
         self.turns.memories.put([speech.memory for speech in speeches])
         for client in {outgoing.client for speech in speeches for outgoing in speech.outgoing}:
             self.turns.more_to_send(client)
