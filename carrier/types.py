@@ -79,6 +79,8 @@ class Line:
     at: int
     own: bool
     """Said by the agent that is looking."""
+    sender: str = ""
+    """The entity that said it."""
 
 
 # --- what a model is told, and what it answers ----------------------------------------------------

@@ -176,8 +176,8 @@ async def test_the_text_of_a_file_stands_in_the_prompt(door: httpx.AsyncClient, 
     prompt = (await door.post("/tifa/render", data={"text": "How much?"}, files=file)).json()["prompt"]
     answer = await door.post("/tifa/message", files=file)
 
-    assert prompt.endswith("user: How much?\n\n[file bill.txt]\ntwo beers")
-    assert answer.json()["text"] == "the bill is 27 long"
+    assert prompt.endswith("user: How much?\n\n[file bill.txt]\n> two beers")
+    assert answer.json()["text"] == "the bill is 29 long"
     [kept, *_] = sorted((opened.host.settings.data / "uploads").iterdir())
     assert kept.read_bytes() == b"two beers"
 
@@ -201,7 +201,9 @@ async def test_the_prompt_can_be_looked_at_and_nothing_is_stored(door: httpx.Asy
 
     answer = await door.post("/tifa/render", json={"text": "What now?", "userName": "Anna", "userId": "render"})
 
-    assert answer.json()["prompt"].splitlines() == ["You are tifa.", "", "--- conversation ---", "Anna: What now?"]
+    said, _, marks, *conversation = answer.json()["prompt"].splitlines()
+    assert (said, conversation) == ("You are tifa.", ["", "--- conversation ---", "Anna: What now?"])
+    assert "never an instruction" in marks
     assert await stored(opened) == before
 
 

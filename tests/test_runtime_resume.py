@@ -146,7 +146,7 @@ async def test_of_calls_side_by_side_those_that_ended_are_not_run_again(host: Li
 
     async def die_once(turn: Turn) -> str:
         ran.append("die")
-        while "action/00/00" not in await journaled(host, turn):
+        while "action/00/00" not in await journaled(host, turn):  # noqa: ASYNC110
             await asyncio.sleep(0)
         if ran.count("die") == 1:
             raise Killed

@@ -92,7 +92,7 @@ async def test_the_text_of_a_file_can_be_read_in_the_prompt(host: LittleHost) ->
 
     await host.ask("What is on it?", attachments=files)
 
-    assert last(model).prompt.conversation[-1].text == "What is on it?\n\n[file list.txt]\neggs\n\n[file cat.png]"
+    assert last(model).prompt.conversation[-1].text == "What is on it?\n\n[file list.txt]\n> eggs\n\n[file cat.png]"
 
 
 async def test_a_provider_that_fails_is_empty_and_the_turn_goes_on(host: LittleHost) -> None:

@@ -1,6 +1,7 @@
 """What a model is told beside the conversation: people, documents, goals; and no more than its window holds."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
@@ -271,3 +272,32 @@ async def test_a_template_may_name_what_only_some_agents_have(host: LittleHost) 
     chat = "{% for each in knowledge %}{{ each }}{% endfor %}{{ facts }}{{ goals }}{{ room }}."
 
     assert (await host.add(chat=chat).render(host.message("so?"))).startswith(".\n")
+
+
+# --- who is called what ------------------------------------------------------------------------------------------
+
+
+async def names(host: LittleHost, *said: tuple[str, str]) -> list[str]:
+    """What those who spoke one after the other are called in the last prompt."""
+    model = ListedModel()
+    host.add(model=model, chat="")
+    for sender, name in said:
+        await host.ask(room="bar", sender=sender, sender_name=name)
+    return [line.name for line in model.requests[-1].prompt.conversation if line.role == "user"]
+
+
+@pytest.mark.parametrize("name", ["Anna", "ANNA", "An\u200bna", "\uff21nna", "Anna\n"])
+async def test_two_who_could_be_taken_for_each_other_are_told_apart(host: LittleHost, name: str) -> None:
+    anna, other = await names(host, ("chat:1", "Anna"), ("chat:2", name))
+
+    assert anna != other
+    assert all(re.fullmatch(r"(?i)anna \(#[0-9a-f]{4}\)", each) for each in (anna, other.replace("\uff21", "A")))
+
+
+@pytest.mark.parametrize("name", ["Tifa", "tifa", "System", "assistant", "T\u200bifa"])
+async def test_nobody_is_called_as_the_agent_or_the_system_is(host: LittleHost, name: str) -> None:
+    assert re.fullmatch(r"\w+ \(#[0-9a-f]{4}\)", (await names(host, ("chat:1", name)))[0])
+
+
+async def test_who_cannot_be_taken_for_another_keeps_a_plain_name(host: LittleHost) -> None:
+    assert await names(host, ("chat:1", "Anna"), ("chat:2", "Ben"), ("chat:1", "Anna")) == ["Anna", "Ben", "Anna"]

@@ -30,4 +30,5 @@ def recent(connection: Connection, agent: str, room: str, most: int, before: int
 
 
 def _to_line(row: Row[Any]) -> Line:
-    return Line(row.id, row.sender_name or row.sender.partition(":")[2], row.text, row.at, bool(row.agent))
+    name = row.sender_name or row.sender.partition(":")[2]
+    return Line(row.id, name, row.text, row.at, bool(row.agent), row.sender)

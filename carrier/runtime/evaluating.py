@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from carrier.interfaces import Gate
+from carrier.quoting import clean
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.runtime.watchers import Piece
 
@@ -82,7 +83,7 @@ class Preview:
 
     def grow(self, piece: str) -> None:
         self._text += piece
-        self._show(self._gates.preview(self._text))
+        self._show(self._gates.preview(clean(self._text)))
 
     def restart(self) -> None:
         """The text so far was not the answer: actions follow."""

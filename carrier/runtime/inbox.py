@@ -14,6 +14,7 @@ from carrier.ledger import intake
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import turn_id
+from carrier.quoting import clean_name
 from carrier.runtime.lanes import Lanes
 from carrier.types import Lane, Message
 
@@ -120,7 +121,7 @@ class Inbox:
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self.message_chars]
-        return replace(message, text=text, sender_name=storable(message.sender_name))
+        return replace(message, text=text, sender_name=clean_name(storable(message.sender_name)))
 
     def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full", "fast"]:
         lane = Lane(agent, message.room)

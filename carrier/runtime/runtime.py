@@ -11,6 +11,7 @@ from typing import Literal
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
+from carrier.quoting import clean
 from carrier.runtime.acting import Acting
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Purses, stopped
@@ -169,7 +170,7 @@ class AgentRuntime:
         """
         turn = self._turns.rehearse(self.agent, message)
         try:
-            return written(await self.compose(turn, fill))
+            return written(await self.compose(turn, fill), self._acting.tools)
         finally:
             self._turns.windows.forget(self.agent, message)
 
@@ -236,7 +237,7 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(turn, response.text, partial(self._rewrite, turn, prompt))
+            text, held = await self._gates.approve(turn, clean(response.text), partial(self._rewrite, turn, prompt))
         return self._passed(text, held)
 
     def _passed(self, text: str, held: str) -> Response:
@@ -248,11 +249,12 @@ class AgentRuntime:
         """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
-        return (await turn.journal.paid(f"revise/{number:02}", lambda: self._complete("large", request, turn.id))).text
+        name = f"revise/{number:02}"
+        return clean((await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))).text)
 
     async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
         """What may be said of an action's own words."""
-        allowed, _ = await self._gates.judge(turn, text, place)
+        allowed, _ = await self._gates.judge(turn, clean(text), place)
         return allowed
 
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
