@@ -113,7 +113,7 @@ def _said(line: Line, names: Mapping[str, str]) -> Said:
     return Said("assistant", line.text) if line.own else Said("user", line.text, names[line.sender])
 
 
-SPEAKERS = ("system", "assistant", "user", "developer", "tool", "operator", "admin")
+SPEAKERS = ("system", "assistant", "developer", "tool", "operator", "admin")
 """What nobody is called in a prompt."""
 
 
