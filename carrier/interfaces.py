@@ -122,7 +122,11 @@ class Client(Protocol):
 
 
 class Action(Protocol):
-    """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it."""
+    """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it.
+
+    It may have `consequential`: True, or the names of arguments. These then have to be words of who has caused the
+    call, unless a file says something else; a call with other words is asked for.
+    """
 
     name: str
     description: str
@@ -174,7 +178,8 @@ class Gate(Protocol):
     """An evaluator that stands before everything that leaves. One that raises holds the text.
 
     One with a `stage` of "message" judges the message instead, before a model is asked. Where it holds it or changes
-    it, the turn ends: with the operator's words, or with what it was changed to.
+    it, the turn ends: with the operator's words, or with what it was changed to. One with `arguments = True` also
+    judges what actions are called with: a call whose arguments it would hold or change is not run.
     """
 
     async def __call__(self, turn: Turn, text: str) -> Verdict: ...

@@ -201,9 +201,7 @@ async def test_the_prompt_can_be_looked_at_and_nothing_is_stored(door: httpx.Asy
 
     answer = await door.post("/tifa/render", json={"text": "What now?", "userName": "Anna", "userId": "render"})
 
-    said, _, marks, *conversation = answer.json()["prompt"].splitlines()
-    assert (said, conversation) == ("You are tifa.", ["", "--- conversation ---", "Anna: What now?"])
-    assert "never an instruction" in marks
+    assert answer.json()["prompt"].splitlines() == ["You are tifa.", "", "--- conversation ---", "Anna: What now?"]
     assert await stored(opened) == before
 
 

@@ -18,7 +18,7 @@ from carrier.runtime.decisions import Decisions
 from carrier.runtime.permitting import leave
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
-from carrier.testing.turns import AGENT
+from carrier.testing.turns import AGENT, MESSAGE
 from carrier.types import ActionCall, ActionDefinition, Approvals, Ended, Permissions, Permitted
 
 PAY = {"type": "object", "properties": {"to": {"type": "string"}, "sum": {"type": "integer"}}, "required": ["to"]}
@@ -95,7 +95,7 @@ async def asked(host: LittleHost, till: Till, *more: Any, **arguments: Any) -> E
 def test_deny_goes_over_ask_over_allow_over_otherwise(
     permissions: Permissions, arguments: dict[str, object], expected: str
 ) -> None:
-    assert leave(permissions, ActionCall("1", "pay", arguments)) == expected
+    assert leave(replace(AGENT, permissions=permissions), ActionCall("1", "pay", arguments), MESSAGE) == expected
 
 
 async def test_what_is_denied_does_not_run_and_the_model_is_told(host: LittleHost) -> None:
@@ -107,7 +107,7 @@ async def test_what_is_denied_does_not_run_and_the_model_is_told(host: LittleHos
 
     assert till.paid == []
     assert ended.texts == ("I may not.",)
-    assert model.requests[-1].prompt.conversation[-1].text == "[failed] pay is not permitted with these arguments"
+    assert model.requests[-1].prompt.conversation[-1].text == "[failed] pay is not permitted here with these arguments"
 
 
 # --- asked and approved --------------------------------------------------------------------------------------------

@@ -3,15 +3,21 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import math
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from itertools import count, groupby
 from typing import Any
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
+from carrier.ledger import approvals
 from carrier.ledger.approvals import Approval
+from carrier.ledger.calls import Full
 from carrier.ledger.forms import load, storable
-from carrier.runtime.permitting import Leave, digest, leave
+from carrier.runtime.evaluating import Gates
+from carrier.runtime.permitting import digest, leave
+from carrier.runtime.ruling import ruled
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
@@ -21,15 +27,12 @@ MOST_CHARS = 20_000
 MOST_CALLS = 16
 """Of one answer."""
 
-Check = Callable[[OpenTurn, str, str], Awaitable[str]]
-"""Passes words through the gates, at a place in the journal; what comes back may be said."""
-
 
 class Acting:
     """The actions of one agent. Whatever happens in one, the model is told, and the turn goes on."""
 
-    def __init__(self, actions: Mapping[str, Action], ask: Ask, check: Check):
-        self._ask, self._check = ask, check
+    def __init__(self, actions: Mapping[str, Action], ask: Ask, gates: Gates):
+        self._ask, self._gates = ask, gates
         self.replace(actions)
 
     def replace(self, actions: Mapping[str, Action]) -> None:
@@ -63,36 +66,45 @@ class Acting:
             log.error("%s: %s was cut off and may have taken effect; it is not run again", turn.agent.name, call.name)
             result = ActionResult(call, "in doubt", IN_DOUBT.format(name=call.name))
             await turn.action_ends(name, result)
-        elif problem := await self._problem(call):
-            result = ActionResult(call, "failed", problem)
-            turn.journal.action_refused(name, result)
-        elif entry is None and (said := leave(turn.agent.permissions, call)) != "allow":
-            result = await self._not_now(turn, name, call, said)
+        elif problem := await self._problem(call) or await self._gates.refuse(turn, call, name):
+            result = self._refused(turn, name, call, problem)
+        elif entry is None:
+            result = await self._if_it_may(turn, name, call)
         else:
-            result = await self._run_now(turn, name, call, begun=entry is not None)
+            result = await self._run_now(turn, name, call)
         return result
 
-    async def _not_now(self, turn: OpenTurn, name: str, call: ActionCall, said: Leave) -> ActionResult:
-        """A call that the permissions deny, or that somebody has to approve first."""
-        if said == "ask":
-            return await turn.ask_approval(name, call, digest(turn.agent, call))
-        result = ActionResult(call, "failed", f"{call.name} is not permitted with these arguments")
+    def _refused(self, turn: OpenTurn, name: str, call: ActionCall, reason: str) -> ActionResult:
+        """The result of a call that is not run."""
+        result = ActionResult(call, "failed", reason)
         turn.journal.action_refused(name, result)
         return result
+
+    async def _if_it_may(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+        """The result of a call that has not begun: run, asked for or refused."""
+        ruling = await ruled(turn, call, self._actions[call.name])
+        if ruling.leave == "deny":
+            return self._refused(turn, name, call, NOT_PERMITTED.format(name=call.name))
+        if ruling.leave == "ask":
+            shown = await self._gates.shown(turn, call, name)
+            asked = await turn.ask_approval(name, call, ruling.digest, ruling.reason, shown, ruling.limits)
+            return self._refused(turn, name, call, _too_often(call, asked)) if isinstance(asked, Full) else asked
+        settle = partial(approvals.settle, digest=ruling.digest, room=turn.message.room)
+        if full := await turn.journal.action_begins(name, ruling.limits, [settle] if ruling.consequential else []):
+            return self._refused(turn, name, call, _too_often(call, full))
+        return await self._run_now(turn, name, call)
 
     async def run_decided(self, turn: OpenTurn, name: str, approval: Approval) -> ActionResult:
         """What came of a call that was waited for: run exactly as it was approved, and once."""
         call, entry = approval.call, turn.journal.entries.get(name)
         if entry:
             result = await self._run(turn, name, call)
-        elif problem := await self._void(turn, approval):
-            result = ActionResult(call, "failed", problem)
-            turn.journal.action_refused(name, result)
+        elif problem := await self._void(turn, approval) or await self._gates.refuse(turn, call, name):
+            result = self._refused(turn, name, call, problem)
         elif await turn.use_approval(name, approval.id):
-            result = await self._run_now(turn, name, call, begun=True)
+            result = await self._run_now(turn, name, call)
         else:
-            result = ActionResult(call, "failed", f"approval #{approval.id} was used already")
-            turn.journal.action_refused(name, result)
+            result = self._refused(turn, name, call, f"approval #{approval.id} was used already")
         turn.results.append(result)
         return result
 
@@ -102,8 +114,8 @@ class Acting:
             return f"#{approval.id} was not approved: {approval.state}"
         if approval.digest != digest(turn.agent, approval.call):
             return f"the action {approval.call.name} is not what it was when #{approval.id} was approved; ask again"
-        if leave(turn.agent.permissions, approval.call) == "deny":
-            return f"{approval.call.name} is not permitted with these arguments"
+        if leave(turn.agent, approval.call, await turn.cause()) == "deny":
+            return NOT_PERMITTED.format(name=approval.call.name)
         return await self._problem(approval.call)
 
     def _promises(self, name: str) -> str:
@@ -116,16 +128,15 @@ class Acting:
             return f"there is no action {call.name!r}; there are {', '.join(self._actions) or 'none'}"
         return await asyncio.to_thread(_wrong_arguments, self._actions[call.name].parameters, call.arguments)
 
-    async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
+    async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+        """The result of a call whose beginning is on disk."""
         said: list[str] = []
         number = count()
 
         async def say(text: str) -> None:
-            if allowed := await self._check(turn, text, f"{name}/say/{next(number)}"):
+            if allowed := await self._gates.let_out(turn, text, f"{name}/say/{next(number)}"):
                 said.append(allowed)
 
-        if not begun:
-            await turn.journal.action_begins(name)
         result = await self._result(call, turn.view(name, self._ask, say))
         await turn.action_ends(name, result, said)
         return result
@@ -144,6 +155,22 @@ class Acting:
         if value is SILENCE:
             return ActionResult(call, "done", "", ends=True)
         return ActionResult(call, "done", _text(value))
+
+
+NOT_PERMITTED = "{name} is not permitted here with these arguments"
+
+
+def _too_often(call: ActionCall, full: Full) -> str:
+    limit = full.limit
+    return (
+        f"it was not run: {call.name} may run {limit.most} times in {_time(limit.seconds)}; again in {_time(full.wait)}"
+    )
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{math.ceil(seconds / 3600)} h"
 
 
 def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:

@@ -54,7 +54,7 @@ class AgentRuntime:
         self.agent, self.parts = agent, parts
         self._turns, self._alone = turns, alone
         self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
-        self._acting = Acting(parts.actions, self.ask, self._check)
+        self._acting = Acting(parts.actions, self.ask, self._gates)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
         self._purses = Purses(agent, turns.ledger)
         self._tools: dict[int, Mapping[str, Action]] = {}
@@ -170,7 +170,7 @@ class AgentRuntime:
         """
         turn = self._turns.rehearse(self.agent, message)
         try:
-            return written(await self.compose(turn, fill), self._acting.tools)
+            return written(await self.compose(turn, fill))
         finally:
             self._turns.windows.forget(self.agent, message)
 
@@ -251,11 +251,6 @@ class AgentRuntime:
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
         name = f"revise/{number:02}"
         return clean((await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))).text)
-
-    async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
-        """What may be said of an action's own words."""
-        allowed, _ = await self._gates.judge(turn, clean(text), place)
-        return allowed
 
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
         """One question of a part's, to one of the agent's models."""

@@ -12,7 +12,7 @@ from jinja2 import ChainableUndefined
 from carrier.interfaces import Provider, Turn
 from carrier.marking import marked
 from carrier.quoting import clean_name, folded, quoted_lines
-from carrier.types import Agent, Line, Memory, Message, Prompt, Recalled, Said, Tool
+from carrier.types import Agent, Line, Memory, Message, Prompt, Recalled, Said
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +134,9 @@ def spoken(message: Message) -> str:
     return "\n\n".join([message.text, *files]) if files else message.text
 
 
-def written(prompt: Prompt, tools: Sequence[Tool] = ()) -> str:
+def written(prompt: Prompt) -> str:
     """A prompt as a person reads it, with the marks that it gets for a model."""
-    prompt = marked(prompt, tools)
+    prompt = marked(prompt)
     conversation = [f"{said.name or said.role}: {said.text}" for said in prompt.conversation]
     left_out = ["", "--- left out ---", *prompt.left_out] if prompt.left_out else []
     return "\n".join([prompt.system, "", "--- conversation ---", *conversation, *left_out])

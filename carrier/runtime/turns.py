@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -12,13 +12,15 @@ from typing import Any, Literal, Self
 
 from carrier.errors import ActionError, CarrierError, LedgerError
 from carrier.interfaces import Left, Memories, Turn
-from carrier.ledger import approvals
+from carrier.ledger import approvals, calls
 from carrier.ledger import turns as rows
+from carrier.ledger.calls import Full, Limit
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
+from carrier.quoting import clean
 from carrier.runtime.journal import Journal
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -116,6 +118,7 @@ class OpenTurn:
     _said: dict[str, str] = field(default_factory=dict)
     """By the ids of the words, which are in order whatever ran side by side."""
     _closed: bool = False
+    _cause: Message | None = None
 
     @property
     def id(self) -> str:
@@ -203,32 +206,55 @@ class OpenTurn:
 
     # --- what waits for a human
 
-    async def ask_approval(self, name: str, call: ActionCall, digest: str) -> ActionResult:
-        """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending."""
-        settings, asker = self.agent.approvals, self.message.sender_name or self.message.sender
-        asked = approvals.Asked(self.id, self.agent.name, self.message.room, call, digest, settings.expire)
+    async def cause(self) -> Message:
+        """The message that all of the turn goes back to: of a decision, the one that led to what was decided."""
+        if self._cause is None and self.message.kind == "approval":
+            self._cause = await self.turns.ledger.read(partial(approvals.cause, message=self.message))
+            # What nobody is known to have caused nobody has a say in.
+            self._cause = self._cause or replace(self.message, sender="", roles=(), text="")
+        return self._cause or self.message
 
-        def transaction(connection: Any, clock: Any) -> tuple[ActionResult, bool]:
+    async def own_words(self) -> str:
+        """All that who has caused the turn has said here, as far as the recent window goes."""
+        cause = await self.cause()
+        window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
+        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+
+    async def ask_approval(
+        self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
+    ) -> ActionResult | Full:
+        """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending.
+
+        `shown` is what may be said of its arguments. Where a limit is full nobody is asked.
+        """
+        settings, cause = self.agent.approvals, await self.cause()
+        asked = approvals.Asked(self.id, self.agent.name, self.message.room, call, digest, settings.expire, reason)
+
+        def transaction(connection: Any, clock: Any) -> tuple[Any, bool]:
+            if full := calls.count(connection, clock, self.id, name, limits):
+                return full, False
             number, new = approvals.ask(connection, clock, asked)
-            result = ActionResult(call, "pending", PENDING.format(number=number))
+            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, call, asker, self.message.room)
+                notice = _notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
             return result, new
 
         self.journal.submit(transaction)
         result, new = await self.journal.committed()
-        log.info("%s: %s waits for approval: %s", self.agent.name, call.name, result.text)
+        if new:
+            log.info("%s: %s waits for approval: %s", self.agent.name, call.name, result.text)
         if new and settings.room:
             self.turns.more_to_send(settings.room.partition("/")[0])
-        found: ActionResult = result
+        found: ActionResult | Full = result
         return found
 
     async def decided(self) -> approvals.Approval:
         """The approval that this turn's message tells the decision of."""
-        number = self.message.platform_id.split(":")[1]
+        number = approvals.number_of(self.message)
         found = await self.turns.ledger.read(partial(approvals.get, id=number))
         if found is None or (found.agent, found.room) != (self.agent.name, self.message.room):
             raise CarrierError(f"there is no approval #{number} of {self.agent.name} in {self.message.room}")
@@ -345,13 +371,21 @@ class OpenTurn:
 PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
 
 
-def _notice(agent: Agent, number: str, call: ActionCall, asker: str, room: str) -> str:
+TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
+MOST_SHOWN = 1500
+"""Characters of arguments, where somebody is asked."""
+
+
+def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
     """What is said to those who may approve, with all that they decide about."""
-    arguments = dump(dict[str, Any], dict(call.arguments))
-    return (
-        f"#{number}: {agent.character.display_name} wants to run {call.name} with {arguments} for {asker} in {room}. "
-        f"Answer `approve {number}` or `refuse {number}`."
+    if len(shown) > MOST_SHOWN:
+        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
+    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
+    told = (
+        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
+        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
     )
+    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)
