@@ -39,6 +39,8 @@ class Parts:
     """Actions that are several, and may become others while they are open."""
 
 
+MOST_SAID = 100_000
+"""Characters of an answer; what a model says beyond is not sent."""
 AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -237,7 +239,9 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(turn, clean(response.text), partial(self._rewrite, turn, prompt))
+            text, held = await self._gates.approve(
+                turn, clean(response.text[:MOST_SAID]), partial(self._rewrite, turn, prompt)
+            )
         return self._passed(text, held)
 
     def _passed(self, text: str, held: str) -> Response:
@@ -250,7 +254,8 @@ class AgentRuntime:
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
         name = f"revise/{number:02}"
-        return clean((await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))).text)
+        anew = await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
+        return _sayable(anew.text)
 
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
         """One question of a part's, to one of the agent's models."""
@@ -259,6 +264,10 @@ class AgentRuntime:
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)
+
+
+def _sayable(text: str) -> str:
+    return clean(text[:MOST_SAID])
 
 
 def answers(agent: Agent, message: Message) -> bool:
