@@ -264,9 +264,13 @@ class Memories(Protocol):
         """Take in what the ledger's log already holds; it can be recalled at once, and is stored soon."""
 
     async def recall(
-        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0, here: str = ""
     ) -> list[Recalled]:
-        """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone."""
+        """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone.
+
+        What is only claimed comes up half as strongly, and what is private in its own room only: the scope's, or
+        `here`.
+        """
 
     async def forget(self, ids: Collection[str]) -> None:
         """Return when nothing of these can be recalled any more; the ledger's log must have forgotten them before."""

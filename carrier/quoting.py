@@ -55,6 +55,17 @@ def quoted_lines(text: str) -> str:
     return "\n".join(f"> {line}" for line in clean(text).splitlines())
 
 
+def share(text: str, said: str) -> float:
+    """How much of a text is made of words that were said, from 0 to 1; endings make no other word."""
+    words, known = _stems(text), _stems(said)
+    return len(words & known) / len(words) if words else 0.0
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words of a text; those of one or two letters say nothing."""
+    return {word[:4] for word in re.findall(r"\w+", folded(text)) if len(word) > 2 or word.isdigit()}
+
+
 def key(*texts: str, absent_from: Iterable[str]) -> str:
     """A word for marks around what others wrote: the same for the same texts, known to nobody outside this process,
     and in none of what it is to mark."""

@@ -226,6 +226,11 @@ class Outgoing:
     """The platform id of the message that is answered."""
 
 
+Trust = Literal["given", "said", "claimed"]
+"""How far a memory can be trusted: `given` by the operator to read; `said` by whom it is of; `claimed` by somebody of
+another, or by a model that has made it of what it read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """A thing kept, with where it came from: recall never crosses its agent, nor its room unless the scope says so."""
@@ -242,6 +247,9 @@ class Memory:
     """The speaker's name, for telling it again."""
     source_ids: tuple[str, ...] = ()
     revision: str = ""
+    trust: Trust = "said"
+    private: bool = False
+    """Said in a direct message: it is recalled nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) ->
         "kind": answered.kind,
         "text": speech.text,
         "addressed": False,
+        "direct": answered.direct,
         "reply_to": answered.platform_id,
         "created_at": clock.tick(),
         "at": answered.at,

@@ -20,7 +20,7 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
-from carrier.quoting import clean
+from carrier.quoting import clean, share
 from carrier.runtime.journal import Journal
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
 
+MOSTLY = 0.5
+"""What of a fact's words somebody has to have said for it to count as said by them."""
 DOORS = frozenset({"api"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
 
@@ -299,6 +301,7 @@ class OpenTurn:
             at=message.at,
             name=agent.character.display_name,
             revision=agent.revision,
+            private=message.direct,
         )
         if message.client in DOORS:
             return rows.Speech(id, text, memory)
@@ -348,10 +351,12 @@ class OpenTurn:
         if settings.scope == "room" and len(window) < settings.recent:
             return []
         seen = {self.id, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
-        return await self.turns.memories.recall(scope_of(self.agent, self.message), text, settings.recall, seen)
+        scope, here = scope_of(self.agent, self.message), self.message.room
+        return await self.turns.memories.recall(scope, text, settings.recall, seen, here=here)
 
     async def _remember(self, id: str, text: str) -> None:
         agent, message = self.agent, self.message
+        is_said = share(text.replace(message.sender_name, ""), await self.own_words()) >= MOSTLY
         memory = Memory(
             id=id,
             agent=agent.name,
@@ -363,6 +368,8 @@ class OpenTurn:
             name=message.sender_name,
             source_ids=(message.id,),
             revision=agent.revision,
+            trust="said" if is_said else "claimed",
+            private=message.direct,
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
