@@ -95,16 +95,12 @@ async def test_it_is_told_nothing_that_the_host_or_the_agent_has_said(host: Litt
     async def remembered(turn: Turn) -> str:
         return "\n".join(found.memory.text for found in await turn.recall("tea"))
 
-    facts_of = Facts(Facts.Settings(every=3), TurnMaker().given())
-    notes = {"facts": TemplateFile("facts.j2", "Note facts.")}
+    facts_of = Facts(Facts.Settings.model_validate({"every": 3}), TurnMaker().given())
     small = ListedModel("Anna: likes tea")
     model = ListedModel("Bob: hates tea.", "Bob: hates tea.", "Bob: hates tea.")
     runtime = host.add(model=model, small=small, reflections={"facts": facts_of}, providers={"memories": remembered})
-    runtime.agent = replace(
-        runtime.agent,
-        templates={**runtime.agent.templates, "facts": "facts"},
-        sources={**runtime.agent.sources, **notes},
-    )
+    sources = {**runtime.agent.sources, "facts": TemplateFile("facts.j2", "Note facts.")}
+    runtime.agent = replace(runtime.agent, templates={**runtime.agent.templates, "facts": "facts"}, sources=sources)
 
     await host.ask("I like tea.")
     await host.ask("Wish them a good night with tea.", kind="schedule")

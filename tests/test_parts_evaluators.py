@@ -177,10 +177,8 @@ async def test_what_somebody_says_of_another_is_their_claim_and_no_fact(
 
 
 async def test_what_is_said_in_private_stays_private_and_what_a_program_says_is_no_fact() -> None:
-    lines = (
-        replace(line(1, "I live in Bergen"), direct=True),
-        replace(line(2, "I am a bot", "Bo", "api:bo"), bot=True),
-    )
+    anna = replace(line(1, "I live in Bergen"), direct=True)
+    lines = (anna, replace(line(2, "I am a bot", "Bo", "api:bo"), bot=True))
     maker = TurnMaker(answer="Anna: lives in Bergen\nBo: is a bot")
 
     (kept,) = await facts()(Exchange(TOLD, "api/@anna", lines), maker.ask_model)

@@ -28,7 +28,7 @@ class Recall:
     def __init__(self, settings: object, given: Given):
         self._documents = given.documents
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> list[str]:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> list[str]:
         said = await turn.recall(arguments["words"])
         read = await self._documents(turn, arguments["words"], DOCUMENTS)
         return [_told(each.memory) for each in (*said, *read)]
