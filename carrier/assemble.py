@@ -81,7 +81,8 @@ class Workshop:
     async def _facts(self, turn: Turn, about: Sequence[Person], most: int) -> list[Memory]:
         room = turn.message.room if turn.agent.memory.scope == "room" else ""
         ids = {person.id for person in about}
-        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most)
+        here = turn.message.room
+        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
         return await self.turns.ledger.read(query)
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:

@@ -5,12 +5,15 @@ import hashlib
 import importlib
 import inspect
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
 
 from carrier.registry import UnknownPart
 from carrier.threads import Pool
+
+_LOADING = threading.RLock()
 
 POOL = Pool(8)
 """For all providers and evaluators that block: one that goes on past its time limit keeps its place."""
@@ -74,8 +77,12 @@ def load_taking(arguments: tuple[str, ...], entrypoint: str, folder: Path, code:
 def _of_text(path: Path, code: str) -> ModuleType:
     """The module of just this text of the file: two versions live side by side, under names no import clashes with."""
     name = f"carrier_file_{path.stem}_{hashlib.sha256(bytes(path) + code.encode()).hexdigest()[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
+    # Agents come to life side by side: one must not be handed what another has only begun to run.
+    with _LOADING:
+        return sys.modules.get(name) or _run(name, path, code)
+
+
+def _run(name: str, path: Path, code: str) -> ModuleType:
     module = ModuleType(name, "A file of the operator's.")
     module.__file__ = str(path)
     # Dataclasses and pickle look their module up by name.

@@ -203,7 +203,11 @@ class Client(Protocol):
 
 
 class Action(Protocol):
-    """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it."""
+    """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it.
+
+    It may have `consequential`: True, or the names of arguments. These then have to be words of who has caused the
+    call, unless a file says something else; a call with other words is asked for.
+    """
 
     name: str
     parameters: Mapping[str, object]
@@ -258,7 +262,8 @@ class Gate(Protocol):
     """An evaluator that stands before everything that leaves. One that raises holds the text.
 
     One with a `stage` of "message" judges the message instead, before a model is asked. Where it holds it or changes
-    it, the turn ends: with the operator's words, or with what it was changed to.
+    it, the turn ends: with the operator's words, or with what it was changed to. One with `arguments = True` also
+    judges what actions are called with: a call whose arguments it would hold or change is not run.
     """
 
     async def __call__(self, turn: Turn, text: str) -> Verdict: ...
@@ -363,9 +368,13 @@ class Memories(Protocol):
         """Take in what the ledger's log already holds; it can be recalled at once, and is stored soon."""
 
     async def recall(
-        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0, here: str = ""
     ) -> list[Recalled]:
-        """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone."""
+        """What comes up for a text, strongest first; ids in `skip` do not. Past `seconds` by text alone.
+
+        What is only claimed comes up half as strongly, and what is private in its own room only: the scope's, or
+        `here`.
+        """
 
     async def forget(self, ids: Collection[str]) -> None:
         """Return when nothing of these can be recalled any more; the ledger's log must have forgotten them before."""

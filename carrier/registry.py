@@ -60,6 +60,11 @@ PROVIDERS = Parts(
 EVALUATORS = Parts(
     {
         "no_secrets": "carrier.evaluators.no_secrets:NoSecrets",
+        "length": "carrier.evaluators.length:Length",
+        "forbidden": "carrier.evaluators.forbidden:Forbidden",
+        "links": "carrier.evaluators.links:Links",
+        "mentions": "carrier.evaluators.mentions:Mentions",
+        "personal_data": "carrier.evaluators.personal_data:PersonalData",
         "facts": "carrier.evaluators.facts:Facts",
         "goals": "carrier.evaluators.goals:Goals",
     },

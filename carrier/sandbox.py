@@ -26,6 +26,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_environment, pass_eval_context
 from pydantic import SecretStr
 
+from carrier.quoting import quoted
+
 LIMIT = 200_000
 """Characters of a text, or characters and items of a value, that a template may make."""
 STEPS = 100_000
@@ -400,7 +402,8 @@ def _is_set(node: nodes.Node) -> bool:
 
 _LEFT_OUT = ("attr", "batch", "center", "format", "pprint", "random", "slice", "urlize", "xmlattr")
 _OF_TEXT = (
-    *("capitalize", "e", "escape", "forceescape", "indent", "lower", "replace", "safe", "string", "striptags"),
+    *("capitalize", "e", "escape", "forceescape", "indent", "lower", "quoted", "replace", "safe", "string"),
+    "striptags",
     *("title", "trim", "truncate", "upper", "wordcount", "wordwrap"),
 )
 _LOOKING_TWICE = ("striptags", "wordwrap")
@@ -507,7 +510,7 @@ def _sandbox() -> Sandbox:
         "namespace": _Namespace,
     }
     own = {"indent": _indent, "join": _join, "replace": _replace, "round": _round, "sum": _sum}
-    own |= {"tojson": _tojson, "urlencode": _urlencode}
+    own |= {"tojson": _tojson, "urlencode": _urlencode, "quoted": quoted}
     filters = {name: filter for name, filter in (sandbox.filters | own).items() if name not in _LEFT_OUT}
     sandbox.filters = {name: _guarded(name, filter) for name, filter in filters.items()} | {"counted": counted}
     tests: dict[str, Any] = dict(sandbox.tests)

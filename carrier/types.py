@@ -81,6 +81,8 @@ class Line:
     at: int
     own: bool
     """Said by the agent that is looking."""
+    sender: str = ""
+    """The entity that said it."""
 
 
 # --- what a model is told, and what it answers ----------------------------------------------------
@@ -226,6 +228,11 @@ class Outgoing:
     """The platform id of the message that is answered."""
 
 
+Trust = Literal["given", "said", "claimed"]
+"""How far a memory can be trusted: `given` by the operator to read; `said` by whom it is of; `claimed` by somebody of
+another, or by a model that has made it of what it read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """A thing kept, with where it came from: recall never crosses its agent, nor its room unless the scope says so."""
@@ -242,6 +249,9 @@ class Memory:
     """The speaker's name, for telling it again."""
     source_ids: tuple[str, ...] = ()
     revision: str = ""
+    trust: Trust = "said"
+    private: bool = False
+    """Said in a direct message: it is recalled nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +424,38 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Callers:
+    """Who has to have caused a call: one of these people or roles, and in a direct message where it says so.
+
+    Without people and roles it is anybody.
+    """
+
+    users: tuple[str, ...] = ()
+    """The platform's ids, or `platform:id`."""
+    roles: tuple[str, ...] = ()
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRule:
+    """What holds for an action whatever is permitted: who may cause it, how often, and in whose words."""
+
+    action: str
+    """A name, or a pattern; also of the tools of what it names."""
+    by: Callers | None = None
+    others: Literal["ask", "deny"] = "deny"
+    """What becomes of a call that somebody else has caused."""
+    calls: int = 0
+    """At most so many within `per`; 0: no limit."""
+    per: float = 0.0
+    """Seconds."""
+    shared: bool = False
+    """The limit is one of all agents together."""
+    consequential: bool | tuple[str, ...] | None = None
+    """Its arguments, or only these, have to be words of who caused the call; None: it is not said."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionDefinition:
     """An action as its file describes it; `digest` covers the code it runs."""
 
@@ -430,6 +472,7 @@ class ActionDefinition:
     """The text of the file that the entry point names, as it was when the catalog was made."""
     settings: object = None
     """The block of its type, as `carrier.config.models` has it; nothing for a Python function."""
+    rule: ActionRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,6 +605,8 @@ class Permitted:
     action: str
     where: Mapping[str, str] = field(default_factory=dict)
     """Patterns that these arguments look like."""
+    by: Callers | None = None
+    """Only where these have caused the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -618,6 +663,8 @@ class Agent:
     words: Words = Words()
     budgets: tuple[Budget, ...] = ()
     permissions: Permissions = Permissions()
+    rules: tuple[ActionRule, ...] = ()
+    """The stronger first: what the agent says of an action, then what the action says of itself."""
     approvals: Approvals = Approvals()
     timezone: str = "UTC"
     revision: str = field(default="", compare=False)

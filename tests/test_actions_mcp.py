@@ -124,6 +124,13 @@ async def test_patterns_choose_and_one_that_matches_nothing_is_a_warning(
     assert "faulty: tools: delete_* matches no tool; there are echo, fail, refuse" in caplog.text
 
 
+async def test_a_tool_that_says_it_destroys_has_consequences(tmp_path: Path) -> None:
+    async with opened(toolbox(tmp_path)) as actions:
+        destroying = [name for name, action in actions.items() if getattr(action, "consequential", False)]
+
+    assert destroying == ["faulty/delete"]
+
+
 @pytest.mark.parametrize(
     ("tool", "said", "expected"),
     [

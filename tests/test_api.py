@@ -176,8 +176,8 @@ async def test_the_text_of_a_file_stands_in_the_prompt(door: httpx.AsyncClient, 
     prompt = (await door.post("/tifa/render", data={"text": "How much?"}, files=file)).json()["prompt"]
     answer = await door.post("/tifa/message", files=file)
 
-    assert prompt.endswith("user: How much?\n\n[file bill.txt]\ntwo beers")
-    assert answer.json()["text"] == "the bill is 27 long"
+    assert prompt.endswith("user: How much?\n\n[file bill.txt]\n> two beers")
+    assert answer.json()["text"] == "the bill is 29 long"
     [kept, *_] = sorted((opened.host.settings.data / "uploads").iterdir())
     assert kept.read_bytes() == b"two beers"
 

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from carrier.errors import Conflict, UnknownApproval
-from carrier.interfaces import Turn
+from carrier.interfaces import Turn, Verdict
 from carrier.ledger import approvals
 from carrier.ledger import turns as rows
 from carrier.ledger.tables import messages
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.permitting import leave
 from carrier.testing.models import ListedModel, calls
-from carrier.testing.runtimes import Doing, LittleHost, little_host
-from carrier.testing.turns import AGENT
+from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
+from carrier.testing.turns import AGENT, MESSAGE
 from carrier.types import ActionCall, ActionDefinition, Approvals, Ended, Permissions, Permitted
 
 PAY = {"type": "object", "properties": {"to": {"type": "string"}, "sum": {"type": "integer"}}, "required": ["to"]}
@@ -95,7 +95,7 @@ async def asked(host: LittleHost, till: Till, *more: Any, **arguments: Any) -> E
 def test_deny_goes_over_ask_over_allow_over_otherwise(
     permissions: Permissions, arguments: dict[str, object], expected: str
 ) -> None:
-    assert leave(permissions, ActionCall("1", "pay", arguments)) == expected
+    assert leave(replace(AGENT, permissions=permissions), ActionCall("1", "pay", arguments), MESSAGE) == expected
 
 
 async def test_what_is_denied_does_not_run_and_the_model_is_told(host: LittleHost) -> None:
@@ -107,7 +107,7 @@ async def test_what_is_denied_does_not_run_and_the_model_is_told(host: LittleHos
 
     assert till.paid == []
     assert ended.texts == ("I may not.",)
-    assert model.requests[-1].prompt.conversation[-1].text == "[failed] pay is not permitted with these arguments"
+    assert model.requests[-1].prompt.conversation[-1].text == "[failed] pay is not permitted here with these arguments"
 
 
 # --- asked and approved --------------------------------------------------------------------------------------------
@@ -125,6 +125,21 @@ async def test_a_turn_does_not_wait_and_the_approved_call_runs_in_a_turn_of_its_
     assert till.paid == [("anna", 5)]
     assert follow_up is not None
     assert (follow_up.texts, follow_up.results[0].text) == (("Paid.",), "paid 5 to anna")
+
+
+async def test_who_writes_the_follow_up_anew_is_told_once_what_came_of_the_call(host: LittleHost) -> None:
+    async def judge(turn: Turn, text: str) -> Verdict:
+        return Verdict("", "it is rude", 1) if "damn" in text else Verdict(text)
+
+    till, model = Till(), ListedModel(calls("pay", to="anna"), "It waits.", "damn, paid", "Paid.")
+    host.add(ASKS, model, actions=[till.action], gates={"polite": Judging(judge)})
+    await host.ask("Pay Anna.")
+    await decisions(host).decide("1", "approved", "Boss")
+
+    await after(host, "1", "approved")
+
+    roles = [said.role for said in model.requests[-1].prompt.conversation]
+    assert (roles.count("tool"), roles[-4:]) == (1, ["assistant", "tool", "assistant", "user"])
 
 
 async def test_the_room_of_approvals_is_told_once_with_all_that_is_decided_about(host: LittleHost) -> None:

@@ -74,6 +74,19 @@ async def test_a_budget_has_room_again_when_its_time_has_passed(host: LittleHost
     assert len(model.requests) == 2
 
 
+async def test_a_question_is_counted_with_the_longest_answer_it_may_get(host: LittleHost) -> None:
+    large = ModelProfile("large", "scripted/default", params={"max_tokens": 90})
+    agent = with_budget(Budget("small", ("tifa",), tokens=100, per=DAY))
+    model = ListedModel("Hei.", "never")
+
+    host.add(agent, model)
+    short = await host.ask("x" * 60)
+    host.add(replace(agent, model=large), model)
+    long = await host.ask("x" * 60)
+
+    assert (short.outcome, long.outcome, len(model.requests)) == ("answered", "failed", 1)
+
+
 async def test_a_budget_is_shared_by_all_who_name_it_and_by_no_others(host: LittleHost) -> None:
     team = Budget("team", ("tifa", "cloud"), cost=1.0, per=DAY)
     host.add(with_budget(team, name="cloud"), ListedModel(costing("dear", cost=1.0)))

@@ -34,12 +34,14 @@ FLOORS = (
     {
         "carrier.interfaces",
         "carrier.registry",
+        "carrier.marking",
         "carrier.templates",
         "carrier.egress",
         "carrier.lock",
         "carrier.config.models",
     },
     {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox", "carrier.threads"},
+    {"carrier.quoting"},
     {"carrier"},
 )
 """A floor is a set of parts; a part is a module or a package, and the longest name that fits a module is its part."""

@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from carrier.errors import ModelError
-from carrier.interfaces import AskModel, Exchange
+from carrier.evaluators.facts import Facts
+from carrier.interfaces import AskModel, Exchange, Turn
 from carrier.ledger.memory_log import LedgerMemoryLog
 from carrier.runtime import jobs as jobs_module
 from carrier.runtime.jobs import Jobs
 from carrier.testing.ledgers import FullLedger
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
-from carrier.types import Memory
+from carrier.testing.turns import TurnMaker
+from carrier.types import Memory, TemplateFile
 
 
 class Noting:
@@ -86,6 +89,26 @@ async def test_it_looks_back_when_so_many_messages_have_come_and_on_each_once(ho
     assert noting.looked_at == [["0", "1"], ["2", "3"]]
     assert host.reflections_due == [False, True, False, True, False]
     assert facts(host) == ["noted 1", "noted 2"]
+
+
+async def test_it_is_told_nothing_that_the_host_or_the_agent_has_said(host: LittleHost) -> None:
+    async def remembered(turn: Turn) -> str:
+        return "\n".join(found.memory.text for found in await turn.recall("tea"))
+
+    facts_of = Facts(Facts.Settings.model_validate({"every": 3}), TurnMaker().given())
+    small = ListedModel("Anna: likes tea")
+    model = ListedModel("Bob: hates tea.", "Bob: hates tea.", "Bob: hates tea.")
+    runtime = host.add(model=model, small=small, reflections={"facts": facts_of}, providers={"memories": remembered})
+    sources = {**runtime.agent.sources, "facts": TemplateFile("facts.j2", "Note facts.")}
+    runtime.agent = replace(runtime.agent, templates={**runtime.agent.templates, "facts": "facts"}, sources=sources)
+
+    await host.ask("I like tea.")
+    await host.ask("Wish them a good night with tea.", kind="schedule")
+    await host.ask("And cake.")
+    await work_all(host)
+
+    assert small.requests[0].prompt.conversation[-1].text == "Anna: I like tea.\nAnna: And cake."
+    assert facts(host) == ["likes tea"]
 
 
 async def test_what_it_found_waits_for_the_store_as_soon_as_the_job_is_done(host: LittleHost) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,19 @@ async def test_a_row_that_cannot_be_said_in_columns_is_told_from_a_store_that_fa
         await store.add(rows(memory("1", "\ud800")))
 
     assert await ids(store) == set()
+
+
+async def test_a_table_of_an_older_form_is_given_what_it_lacks(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    await store.add(rows(memory("old")))
+    await store._table.drop_columns(["trust", "private"])
+
+    again = await opened(tmp_path)
+    await again.add(rows(replace(memory("new"), trust="claimed", private=True)))
+
+    found = {each.id: each for each, _ in await again.lines(Scope("tifa"))}
+    assert found["old"] == memory("old")
+    assert (found["new"].trust, found["new"].private) == ("claimed", True)
 
 
 async def test_putting_in_order_keeps_the_files_few_and_finds_all(tmp_path: Path) -> None:

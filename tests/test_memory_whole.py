@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,38 @@ async def test_what_was_said_is_recalled_by_its_meaning(tmp_path: Path) -> None:
         assert (await texts(memories, "Which pets do they own?"))[0] == "I adopted a kitten"
         assert memories.state().without_vector == 0
         assert not log.rows
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_what_is_only_claimed_comes_up_after_what_was_said(tmp_path: Path, stored: bool) -> None:
+    claimed = replace(memory(1, "the cat is called Barret"), trust="claimed")
+    async with remembering(tmp_path, log := ListedMemoryLog(), None) as memories:
+        tell(log, memories, claimed, memory(999_999, "the cat is called Whiskers"))
+        if stored:
+            await memories.settled()
+
+        found = await texts(memories, "how is the cat called")
+
+    assert found == ["the cat is called Whiskers", "the cat is called Barret"]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_what_was_said_in_private_comes_up_only_there(tmp_path: Path, stored: bool) -> None:
+    private = replace(memory(1, "the cat is called Whiskers"), private=True)
+    everywhere = Scope(private.agent)
+    async with remembering(tmp_path, log := ListedMemoryLog(), None) as memories:
+        tell(log, memories, private)
+        if stored:
+            await memories.settled()
+
+        elsewhere = await memories.recall(everywhere, "the cat", 8, here="api/@eve")
+        nowhere = await memories.recall(everywhere, "the cat", 8)
+        there = await memories.recall(everywhere, "the cat", 8, here=private.room)
+        in_its_room = await texts(memories, "the cat")
+
+    assert (elsewhere, nowhere) == ([], [])
+    assert [found.memory for found in there] == [private]
+    assert in_its_room == [private.text]
 
 
 async def test_what_is_put_is_recalled_before_the_store_is_open_and_before_it_is_written(tmp_path: Path) -> None:

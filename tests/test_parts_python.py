@@ -37,6 +37,17 @@ async def test_a_provider_tells_what_its_function_returns(tmp_path: Path, kind: 
     assert made.seconds == 5.0
 
 
+async def test_two_who_load_the_same_code_at_once_both_get_all_of_it(tmp_path: Path) -> None:
+    code = "import time\ntime.sleep(0.05)\ndef part(turn):\n    return 3"
+
+    def made() -> PythonProvider:
+        return PythonProvider(written(tmp_path, code), TurnMaker().given())
+
+    both = await asyncio.gather(asyncio.to_thread(made), asyncio.to_thread(made))
+
+    assert [await each(TurnMaker().turn()) for each in both] == [3, 3]
+
+
 async def test_a_function_that_blocks_runs_in_a_thread_and_not_past_its_time(tmp_path: Path) -> None:
     free = threading.Event()
     turn = TurnMaker().turn(replace(AGENT, description=free))  # type: ignore[arg-type]  # what the function waits for

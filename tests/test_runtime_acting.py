@@ -10,6 +10,7 @@ import pytest
 from carrier.actions.ignore import Ignore
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Turn, Verdict
+from carrier.runtime.acting import MOST_CALLS, TOO_MANY
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
@@ -65,6 +66,84 @@ async def test_calls_of_one_answer_run_one_after_the_other(host: LittleHost) -> 
     assert order == ["a, after 0", "b, after 1"]
     assert [result.text for result in ended.results] == ["a", "b"]
     assert [said.call_id for said in model.requests[-1].prompt.conversation[-2:]] == ["1", "2"]
+
+
+def several(*names: str) -> Completion:
+    return Completion("", tuple(ActionCall(str(number), name, {}) for number, name in enumerate(names)))
+
+
+async def test_calls_that_only_read_run_side_by_side_and_their_results_keep_their_order(host: LittleHost) -> None:
+    begun, second = [0], asyncio.Event()
+
+    async def look(turn: Turn) -> int:
+        begun[0] += 1
+        number = begun[0]
+        if number == 2:
+            second.set()
+        await second.wait()
+        return number
+
+    model = ListedModel(several("look", "look"), "done")
+    host.add(model=model, actions=[Doing("look", look, "safe")])
+
+    ended = await host.ask()
+
+    assert [result.text for result in ended.results] == ["1", "2"]
+    assert [said.call_id for said in model.requests[-1].prompt.conversation[-2:]] == ["0", "1"]
+
+
+async def test_what_may_not_be_repeated_waits_for_all_before_it_and_all_after_wait_for_it(host: LittleHost) -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Doing:
+        async def note(turn: Turn) -> str:
+            order.append(f"{name} begins")
+            await asyncio.sleep(0)
+            order.append(f"{name} ends, after {len(turn.results)}")
+            return name
+
+        return Doing(name, note, "never" if name == "write" else "safe")
+
+    model = ListedModel(several("read", "write", "look"), "done")
+    host.add(model=model, actions=[noting("read"), noting("write"), noting("look")])
+
+    await host.ask()
+
+    assert order == [
+        "read begins", "read ends, after 0", "write begins", "write ends, after 1", "look begins", "look ends, after 2",
+    ]  # fmt: skip
+
+
+async def test_what_runs_side_by_side_is_said_in_the_order_of_the_calls(host: LittleHost) -> None:
+    second_spoke = asyncio.Event()
+
+    async def first(turn: Turn) -> None:
+        await second_spoke.wait()
+        await turn.say("first")
+
+    async def second(turn: Turn) -> None:
+        await turn.say("second")
+        second_spoke.set()
+
+    model = ListedModel(several("first", "second"), "done")
+    host.add(model=model, actions=[Doing("first", first, "safe"), Doing("second", second, "safe")])
+
+    assert (await host.ask()).texts == ("first", "second", "done")
+
+
+async def test_of_one_answer_only_so_many_calls_run(host: LittleHost) -> None:
+    ran: list[str] = []
+
+    async def run(turn: Turn) -> None:
+        ran.append("ran")
+
+    model = ListedModel(several(*["run"] * 40), "done")
+    host.add(model=model, actions=[Doing("run", run)])
+
+    await host.ask()
+
+    assert len(ran) == MOST_CALLS
+    assert model.requests[-1].prompt.conversation[-1].text == f"[failed] {TOO_MANY}"
 
 
 async def test_an_action_that_is_not_there_is_told_to_the_model(host: LittleHost) -> None:

@@ -121,6 +121,20 @@ async def test_an_answer_is_written_anew_by_the_reason_it_was_held_for(host: Lit
     assert model.requests[-1].tools == ()
 
 
+async def test_who_writes_an_answer_anew_is_told_once_what_was_done(host: LittleHost) -> None:
+    async def roll(turn: Turn) -> str:
+        return "4"
+
+    model = ListedModel(calls("roll"), calls("roll"), "damn, four", "four")
+    host.add(CAREFUL, model=model, gates={"polite": fussy(2, "damn")}, actions=[Doing("roll", roll)])
+
+    ended = await host.ask("Roll twice.")
+
+    assert ended.texts == ("four",)
+    roles = [said.role for said in model.requests[-1].prompt.conversation]
+    assert roles == ["user", "assistant", "tool", "assistant", "tool", "assistant", "user"]
+
+
 async def test_what_fails_after_all_attempts_is_held(host: LittleHost) -> None:
     model = ListedModel("damn", "damn you", "damn me", "fine")
     host.add(CAREFUL, model=model, gates={"polite": fussy(2, "damn")})

@@ -1,17 +1,20 @@
 """A turn that was cut off goes on from its journal: nothing is paid for, done or said again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from carrier.interfaces import Turn, Verdict
+from carrier.ledger.turns import journal_of
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Completion, Message, Request
+from carrier.types import ActionCall, Completion, Message, Request
 
 MESSAGE = Message("chat", "1", "chat/a", "chat:anna", "Roll!", sender_name="Anna", to="tifa")
 
@@ -132,6 +135,39 @@ async def test_an_action_asked_for_before_and_taken_away_since_is_not_run(host: 
     [result] = (await host.answer(MESSAGE)).results
 
     assert (result.status, result.text) == ("failed", "there is no action 'roll'; there are none")
+
+
+async def test_of_calls_side_by_side_those_that_ended_are_not_run_again(host: LittleHost) -> None:
+    ran: list[str] = []
+
+    async def look(turn: Turn) -> str:
+        ran.append("look")
+        return "seen"
+
+    async def die_once(turn: Turn) -> str:
+        ran.append("die")
+        while "action/00/00" not in await journaled(host, turn):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        if ran.count("die") == 1:
+            raise Killed
+        return "lived"
+
+    actions = [Doing("look", look, "safe"), Doing("die", die_once, "safe")]
+    both = Completion("", (ActionCall("1", "look", {}), ActionCall("2", "die", {})))
+    host.add(model=ListedModel(both), actions=actions)
+    await cut_off(host)
+    host.add(model=ListedModel("Both."), actions=actions)
+
+    ended = await host.answer(MESSAGE)
+
+    assert ran == ["look", "die", "die"]
+    assert [result.text for result in ended.results] == ["seen", "lived"]
+
+
+async def journaled(host: LittleHost, turn: Turn) -> list[str]:
+    """What has ended in the journal of a turn."""
+    entries = await host.ledger.read(partial(journal_of, turn=turn.once.key.partition("/action")[0]))
+    return [name for name, entry in entries.items() if entry.ended]
 
 
 async def test_what_an_action_said_is_said_once_with_its_end(host: LittleHost) -> None:

@@ -1,6 +1,7 @@
 """What a model is told beside the conversation: people, documents, goals; and no more than its window holds."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
@@ -19,10 +20,10 @@ from carrier.providers.knowledge import Knowledge as KnowledgeProvider
 from carrier.providers.room import Room
 from carrier.runtime import knowledge
 from carrier.runtime.knowledge import PASSAGE, Documents, passages
-from carrier.testing.models import ListedModel
+from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Agent, Goal, Knowledge, Memory, Person, Recalled
+from carrier.types import Agent, Goal, Knowledge, Memory, MemorySettings, Person, Recalled
 
 
 @pytest.fixture
@@ -62,6 +63,23 @@ async def test_what_is_known_of_people_is_the_agents_own_and_of_this_room_if_ask
 
     assert await known("") == [there, here]  # type: ignore[misc]
     assert await known("api/@anna") == [here]  # type: ignore[misc]
+
+
+async def test_what_people_said_comes_before_what_is_claimed_and_what_is_private_stays_there(host: LittleHost) -> None:
+    claimed = replace(fact("owes", number=9), trust="claimed")
+    private = replace(fact("hides", room="api/@ben", number=3), private=True)
+    clock = host.ledger.clock
+    everything = [fact("has a cat"), claimed, private]
+    await host.ledger.write(lambda connection: remember(connection, clock, everything))
+
+    def known(room: str, here: str) -> object:
+        return host.ledger.read(
+            lambda connection: people.facts_about(connection, "tifa", {"api:anna"}, room, 9, here=here)
+        )
+
+    assert await known("", "api/bar") == [fact("has a cat"), claimed]  # type: ignore[misc]
+    assert await known("", "api/@ben") == [private, fact("has a cat"), claimed]  # type: ignore[misc]
+    assert await known("api/@ben", "") == [private]  # type: ignore[misc]
 
 
 async def test_facts_are_those_of_the_people_in_the_room() -> None:
@@ -274,3 +292,68 @@ async def test_a_template_may_name_what_only_some_agents_have(host: LittleHost) 
     chat = "{% for each in knowledge %}{{ each }}{% endfor %}{{ facts }}{{ goals }}{{ room }}."
 
     assert (await host.add(chat=chat).render(host.message("so?"))).startswith(".\n")
+
+
+# --- how far it is trusted -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "fact", "trust"),
+    [
+        ("I have a cat, Whiskers.", "has a cat called Whiskers", "said"),
+        ("Look it up.", "owes Eve 500", "claimed"),
+        ("I am Anna.", "Anna owes Eve 500", "claimed"),
+    ],
+)
+async def test_what_an_agent_keeps_of_somebody_is_trusted_as_far_as_they_said_it(
+    host: LittleHost, said: str, fact: str, trust: str
+) -> None:
+    host.add(model=ListedModel(calls("remember", fact=fact), "ok"), actions=[Remember(None, TurnMaker().given())])
+
+    await host.ask(said)
+
+    assert [memory.trust for memory in host.memories.kept.values() if memory.kind == "fact"] == [trust]
+
+
+async def test_what_was_said_in_a_direct_message_is_recalled_only_there(host: LittleHost) -> None:
+    found: list[list[str]] = []
+
+    async def recall(turn: Turn) -> None:
+        found.append(sorted({each.memory.text for each in await turn.recall("the secret of the cat")}))
+
+    host.add(replace(AGENT, memory=MemorySettings(recent=0, scope="user")), providers={"recall": recall})
+    await host.ask("the cat hides", client="chat", room="dm", direct=True)
+    await host.ask("the cat sleeps", client="chat", room="bar")
+    for room in ("bar", "dm"):
+        await host.ask("well?", client="chat", room=room)
+
+    assert found[2:] == [["the cat sleeps"], ["the cat hides", "the cat sleeps"]]
+
+
+# --- who is called what ------------------------------------------------------------------------------------------
+
+
+async def names(host: LittleHost, *said: tuple[str, str]) -> list[str]:
+    """What those who spoke one after the other are called in the last prompt."""
+    model = ListedModel()
+    host.add(model=model, chat="")
+    for sender, name in said:
+        await host.ask(room="bar", sender=sender, sender_name=name)
+    return [line.name for line in model.requests[-1].prompt.conversation if line.role == "user"]
+
+
+@pytest.mark.parametrize("name", ["Anna", "ANNA", "An\u200bna", "\uff21nna", "Anna\n"])
+async def test_two_who_could_be_taken_for_each_other_are_told_apart(host: LittleHost, name: str) -> None:
+    anna, other = await names(host, ("chat:1", "Anna"), ("chat:2", name))
+
+    assert anna != other
+    assert all(re.fullmatch(r"(?i)anna \(#[0-9a-f]{4}\)", each) for each in (anna, other.replace("\uff21", "A")))
+
+
+@pytest.mark.parametrize("name", ["Tifa", "tifa", "System", "assistant", "T\u200bifa"])
+async def test_nobody_is_called_as_the_agent_or_the_system_is(host: LittleHost, name: str) -> None:
+    assert re.fullmatch(r"\w+ \(#[0-9a-f]{4}\)", (await names(host, ("chat:1", name)))[0])
+
+
+async def test_who_cannot_be_taken_for_another_keeps_a_plain_name(host: LittleHost) -> None:
+    assert await names(host, ("chat:1", "Anna"), ("chat:2", "Ben"), ("chat:1", "Anna")) == ["Anna", "Ben", "Anna"]

@@ -36,6 +36,7 @@ class HttpAction:
         self.name = definition.name
         self.description = definition.description
         self.repeat: Literal["never", "keyed", "safe"] = definition.repeat
+        self.consequential = written.request.method == "DELETE"
         self.parameters: Mapping[str, object] = object_schema(written.parameters)
         self._defaults = {name: each.default for name, each in written.parameters.items() if each.default is not None}
         self._most = written.result.max_chars

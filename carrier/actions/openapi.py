@@ -109,6 +109,10 @@ class OpenApiAction:
     headers: Mapping[str, str]
     hide: Hide
 
+    @property
+    def consequential(self) -> bool:
+        return self.operation.method == "DELETE"
+
     async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
         key = idempotency_key(turn) if self.repeat == "keyed" else ""
         try:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from carrier.interfaces import Given, Turn
+from carrier.types import Memory
 
 DOCUMENTS = 4
 
@@ -27,7 +28,12 @@ class Recall:
     def __init__(self, settings: object, given: Given):
         self._documents = given.documents
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> list[str]:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> list[str]:
         said = await turn.recall(arguments["words"])
         read = await self._documents(turn, arguments["words"], DOCUMENTS)
-        return [f"{each.memory.name or 'Somebody'}: {each.memory.text}" for each in (*said, *read)]
+        return [_told(each.memory) for each in (*said, *read)]
+
+
+def _told(memory: Memory) -> str:
+    doubt = ", unconfirmed" if memory.trust == "claimed" else ""
+    return f"{memory.name or 'Somebody'}{doubt}: {memory.text}"

@@ -28,6 +28,6 @@ class Remember:
     def __init__(self, settings: object, given: Given):
         pass
 
-    async def __call__(self, turn: Turn, **arguments: Any) -> str:
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> str:
         await turn.remember(arguments["fact"])
         return "It is kept."

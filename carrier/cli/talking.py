@@ -137,8 +137,11 @@ def approvals(
     if as_json:
         print(json.dumps(found, indent=2))
     elif found:
-        rows = [[it["id"], it["state"], it["agent"], it["room"], it["call"]["name"], _told(it["call"])] for it in found]
-        put(Table(rows, ("#", "state", "agent", "room", "action", "arguments")))
+        rows = [
+            [it["id"], it["state"], it["agent"], it["room"], it["call"]["name"], _told(it["call"]), it["reason"]]
+            for it in found
+        ]
+        put(Table(rows, ("#", "state", "agent", "room", "action", "arguments", "because")))
     else:
         print("nothing waits for approval")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carrier import registry
-from carrier.config import models, parts
+from carrier.config import models, parts, uses
 from carrier.config.characters import character, files_of
 from carrier.config.definitions import Definition
 from carrier.config.diagnostics import suggestion
 from carrier.config.files import Withheld
-from carrier.config.models.rates import Rate
+from carrier.config.models.rates import SECONDS, Rate
 from carrier.config.names import Names
 from carrier.config.reading import Trail, Unreadable, decoded, natural
 from carrier.config.revisions import revision
@@ -126,6 +126,7 @@ class Agents:
             words=Words(block.words.failed or "", block.words.held or ""),
             budgets=tuple(budget for budget in budgets if budget),
             permissions=_permissions(block),
+            rules=tuple(uses.rules(self.names, block.actions, actions, definition)),
             approvals=self._approvals(definition, block),
             timezone=self.names.around.timezone,
         )
@@ -378,9 +379,6 @@ def _rests_on_others(block: models.Agent) -> bool:
     return bool(block.budgets or block.delegates or block.handoffs or rooms)
 
 
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "month": 2592000}
-
-
 def _limits(model: models.Model) -> ModelLimits:
     written = model.limits
     if written is None:
@@ -389,18 +387,18 @@ def _limits(model: models.Model) -> ModelLimits:
 
 
 def _a_minute(rate: Rate | None) -> float:
-    return rate.amount * 60 / _SECONDS[rate.per] if rate else 0.0
+    return rate.amount * 60 / SECONDS[rate.per] if rate else 0.0
 
 
 def _seconds(window: str) -> float:
-    return float(_SECONDS.get(window, 0))
+    return SECONDS.get(window, 0.0)
 
 
 def _agent_limits(block: models.Agent) -> AgentLimits:
     limits, rate = block.limits, block.limits.messages
     if rate is None:
         return AgentLimits(limits.steps, limits.turn)
-    return AgentLimits(limits.steps, limits.turn, rate.amount, float(_SECONDS[rate.per]))
+    return AgentLimits(limits.steps, limits.turn, rate.amount, SECONDS[rate.per])
 
 
 def _permissions(block: models.Agent) -> Permissions:
@@ -409,7 +407,7 @@ def _permissions(block: models.Agent) -> Permissions:
     lists = (block.permissions.allow, block.permissions.ask, block.permissions.deny)
     return Permissions(
         block.permissions.otherwise,
-        *(tuple(Permitted(each.action, each.where) for each in listed) for listed in lists),
+        *(tuple(Permitted(each.action, each.where, uses.callers(each.by)) for each in listed) for listed in lists),
     )
 
 

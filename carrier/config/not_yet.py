@@ -45,7 +45,6 @@ _WORDS = (
     _Word("host", "notify", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
-    _Word("agent", "approvals.by.roles", "error"),
     _Word("agent", "formerly", "error"),
     _Word("agent", "notify", "warning"),
     _Word("agent", "schedules", "warning"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from carrier import registry
-from carrier.config import models, scripting
+from carrier.config import models, scripting, uses
 from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
@@ -110,6 +110,7 @@ class Resolver:
             digest=digest(document.encode()),
             code=document,
             settings=block,
+            rule=uses.rule(definition.name, block, shared=True),
         )
 
     def _document(self, definition: Definition, block: models.Action) -> str | None:
@@ -143,6 +144,7 @@ class Resolver:
             repeat=block.repeat,
             digest=found.digest,
             code=found.text,
+            rule=uses.rule(definition.name, block, shared=True),
         )
 
     def _client(self, definition: Definition, block: models.Client) -> ClientDefinition | None:

@@ -1,18 +1,22 @@
 """A gate: no secret leaves, neither one the host knows nor anything that looks like a key."""
 
 import re
+import unicodedata
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated
 from urllib.parse import quote, quote_plus
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from carrier.evaluators.findings import Folded, OnFound, judged, last_space, shown, struck
 from carrier.interfaces import Given, Turn, Verdict
 
 SHORTEST = 6
 """A shorter value is no secret, but a word that would be struck out everywhere."""
+LONGEST = 1000
+"""Characters over which the letters of a secret may be spread."""
 
 LOOKS_LIKE_A_KEY = re.compile(
     r"""
@@ -32,45 +36,77 @@ LOOKS_LIKE_A_KEY = re.compile(
 
 
 class NoSecrets:
-    """Strikes secrets out, or with `on_found: hold` holds the text."""
+    """Strikes secrets out, has the text written anew, or holds it; what an action is called with is looked at too.
 
-    class Settings(BaseModel):
-        model_config = ConfigDict(frozen=True, extra="forbid")
+    A secret is found in other letters' width and case, with signs between its letters, backwards and encoded.
+    """
 
-        on_found: Literal["redact", "hold"] = "redact"
+    arguments = True
+
+    class Settings(OnFound):
+        canaries: tuple[Annotated[str, Field(min_length=6, max_length=500)], ...] = ()
+        """Words that are written where nobody may read them, as in a prompt: that one is said tells of a leak."""
 
     def __init__(self, settings: Settings, given: Given):
-        self._holds = settings.on_found == "hold"
-        self._secrets = given.secrets
+        self._settings, self._given = settings, given
+
+    def _secrets(self) -> frozenset[str]:
+        return frozenset((*self._given.secrets(), *self._settings.canaries))
 
     async def __call__(self, turn: Turn, text: str) -> Verdict:
-        clean = without_secrets(text, self._secrets())
-        if clean != text and self._holds:
-            return Verdict("", held="a secret stood in the text")
-        return Verdict(clean)
+        return judged(self._settings, text, without_secrets(text, self._secrets()), "a secret stood in the text")
 
     def preview(self, growing: str) -> str | None:
-        """All but the last word, and as much more as a secret with spaces in it could still need."""
+        """All but the last word, and what could still become a secret."""
         secrets = self._secrets()
-        clean = without_secrets(growing, secrets)
-        if clean != growing and self._holds:
-            return ""
+        clean = shown(self._settings, growing, without_secrets(growing, secrets))
         spaced = max((len(secret) for secret in secrets if any(map(str.isspace, secret))), default=0)
-        whole = clean[: max(0, len(clean) - spaced)]
+        whole = clean[: max(0, len(clean) - max(spaced, _begun(clean, _spelt(secrets))))]
         whole = whole.partition("-----BEGIN")[0]
-        return whole[: _last_space(whole)]
-
-
-def _last_space(text: str) -> int:
-    return max((place + 1 for place, letter in enumerate(text) if letter.isspace()), default=0)
+        return whole[: last_space(whole)]
 
 
 def without_secrets(text: str, secrets: Collection[str]) -> str:
-    known = _known(frozenset(secrets))
-    return LOOKS_LIKE_A_KEY.sub("[secret]", known.sub("[secret]", text) if known else text)
+    known, spelt = _known(frozenset(secrets)), _spelt(frozenset(secrets))
+    text = LOOKS_LIKE_A_KEY.sub("[secret]", known.sub("[secret]", text) if known else text)
+    return _without_spelt(text, spelt) if any(each in _letters(text) for each in spelt) else text
 
 
-@lru_cache(maxsize=4)
+def _without_spelt(text: str, spelt: Iterable[str]) -> str:
+    folded = Folded(text, letters_only=True)
+    found = [match.span() for each in spelt for match in re.finditer(re.escape(each), folded.text)]
+    return struck(text, (folded.span(*span) for span in found), "[secret]")
+
+
+def _letters(text: str) -> str:
+    """What `Folded` would keep of a text, and quicker."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def _begun(text: str, spelt: Iterable[str]) -> int:
+    """How many characters at the end of a text may be the beginning of what is looked for."""
+    tail = Folded(text[-LONGEST:], letters_only=True)
+    longest = max(
+        (size for each in spelt for size in range(1, len(each)) if tail.text.endswith(each[:size])), default=0
+    )
+    if not longest:
+        return 0
+    start, _ = tail.span(len(tail.text) - longest, len(tail.text))
+    return len(text[-LONGEST:]) - start
+
+
+@lru_cache(maxsize=64)
+def _spelt(secrets: frozenset[str]) -> tuple[str, ...]:
+    """Secrets by their letters and digits alone; of what could be plain words nothing."""
+    plain = [letters for secret in secrets if _is_odd(letters := _letters(secret))]
+    return tuple({form for letters in plain for form in (letters, letters[::-1], letters.encode().hex())})
+
+
+def _is_odd(letters: str) -> bool:
+    return len(letters) >= 12 or (len(letters) >= 8 and any(map(str.isdigit, letters)))
+
+
+@lru_cache(maxsize=64)
 def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
     """Any form of any of these, the longest first, so that no half of one is left over."""
     forms = {form for secret in secrets if len(secret) >= SHORTEST for form in (secret, *_disguises(secret))}

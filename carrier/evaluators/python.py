@@ -88,4 +88,6 @@ class PythonReflection:
             at=last.at,
             source_ids=tuple(line.id for line in exchange.lines),
             revision=exchange.agent.revision,
+            trust="claimed",
+            private=any(line.direct for line in exchange.lines),
         )

@@ -19,6 +19,8 @@ State = Literal["pending", "approved", "edited", "refused", "expired", "used"]
 
 CLIENT = "approvals"
 """What the client of a decision's message is called."""
+MOST_WAITING = 20
+"""Of one agent's in one room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Approval:
     decided_by: str
     at: int
     expires_at: int
+    reason: str = ""
+    """Why it is asked for, where the agent's permissions alone would have allowed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Asked:
     """Of the agent, the action's definition and the arguments: what may run."""
     seconds: float
     """How long it may wait."""
+    reason: str = ""
 
 
 _SECOND = 1_000_000
@@ -57,15 +62,31 @@ _known = (
     .where(approvals.c.digest == bindparam("of_digest"), approvals.c.room == bindparam("of_room"))
     .where(approvals.c.state == "pending")
 )
+_waiting = (
+    select(func.count())
+    .select_from(approvals)
+    .where(approvals.c.agent == bindparam("of_agent"), approvals.c.room == bindparam("of_room"))
+    .where(approvals.c.state == "pending")
+)
+_settle = update(approvals).where(
+    approvals.c.digest == bindparam("of_digest"),
+    approvals.c.room == bindparam("of_room"),
+    approvals.c.state == "pending",
+)
 _decide = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state == "pending")
 _use = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state.in_(["approved", "edited"]))
 
 
 def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
-    """The id of what waits, and whether it is new: the same call asked for twice is one approval."""
+    """The id of what waits, and whether it is new: the same call asked for twice is one approval.
+
+    Without an id too much waits in the room already.
+    """
     found = connection.execute(_known, {"of_digest": asked.digest, "of_room": asked.room}).scalar()
     if found is not None:
         return str(found), False
+    if connection.execute(_waiting, {"of_agent": asked.agent, "of_room": asked.room}).scalar_one() >= MOST_WAITING:
+        return "", False
     number = str((connection.execute(select(func.count()).select_from(approvals)).scalar() or 0) + 1)
     at = clock.tick()
     row = {
@@ -75,6 +96,7 @@ def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
         "room": asked.room,
         "call": dump(ActionCall, asked.call),
         "digest": asked.digest,
+        "reason": asked.reason,
         "state": "pending",
         "at": at,
         "expires_at": at + int(asked.seconds * _SECOND),
@@ -132,6 +154,27 @@ def use(connection: Connection, id: str) -> bool:
     return connection.execute(_use.values(state="used"), {"of": id}).rowcount == 1
 
 
+def settle(connection: Connection, clock: Clock, digest: str, room: str) -> None:
+    """The same call is run now without having to be asked for: what still waits for it would run it twice."""
+    connection.execute(_settle.values(state="used"), {"of_digest": digest, "of_room": room})
+
+
+def cause(connection: Connection, message: Message) -> Message | None:
+    """The message that a decision goes back to, over however many decisions; None: it is no more."""
+    while message.kind == "approval":
+        approval = get(connection, number_of(message))
+        found = first_message(connection, approval.turn) if approval else None
+        if found is None:
+            return None
+        message = found
+    return message
+
+
+def number_of(decision: Message) -> str:
+    """The id of the approval that a message tells the decision of."""
+    return decision.platform_id.split(":")[1]
+
+
 def get(connection: Connection, id: str) -> Approval | None:
     row = connection.execute(select(approvals).where(approvals.c.id == id)).one_or_none()
     return _to_approval(row) if row else None
@@ -153,5 +196,5 @@ def due(connection: Connection, now: int) -> list[str]:
 def _to_approval(row: Row[Any]) -> Approval:
     return Approval(
         row.id, row.turn, row.agent, row.room, load(ActionCall, row.call), row.digest, row.state, row.decided_by,
-        row.at, row.expires_at,
+        row.at, row.expires_at, row.reason,
     )  # fmt: skip

@@ -45,7 +45,7 @@ def take_in(
     at = clock.tick()
     passages = [
         Memory(f"{owner(agent)}/{source}@{at}/{number}", owner(agent), source, "", "document", text, at + number,
-               name=source, revision=digest)
+               name=source, revision=digest, trust="given")
         for number, text in enumerate(texts)
     ]  # fmt: skip
     return remember(connection, clock, passages)

@@ -112,6 +112,7 @@ def memory_of(message: Message, agent: str) -> Memory:
         text=message.text,
         at=message.at,
         name=message.sender_name,
+        private=message.direct,
     )
 
 

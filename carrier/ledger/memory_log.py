@@ -93,4 +93,5 @@ def _memory(row: Row[Any]) -> Memory:
         text=row.text,
         at=row.at,
         name=row.sender_name,
+        private=row.direct,
     )

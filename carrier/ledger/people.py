@@ -32,8 +32,15 @@ def present(connection: Connection, agent: str, room: str, before: int, most: in
     return list(people.values())[:most]
 
 
-def facts_about(connection: Connection, agent: str, people: Collection[str], room: str, most: int) -> list[Memory]:
-    """What an agent learned of these people, the newest first; only in this room, if one is given."""
+def facts_about(
+    connection: Connection, agent: str, people: Collection[str], room: str, most: int, here: str = ""
+) -> list[Memory]:
+    """What an agent learned of these people, what they said themselves first, then the newest; only in this room, if
+    one is given. What is private counts only `here`."""
     found = (load(Memory, body) for body in connection.execute(_facts, {"of_agent": agent}).scalars())
-    of_them = [memory for memory in found if memory.entity in people and room in ("", memory.room)]
-    return of_them[:most]
+    of_them = [
+        memory
+        for memory in found
+        if memory.entity in people and room in ("", memory.room) and (not memory.private or memory.room in (room, here))
+    ]
+    return sorted(of_them, key=lambda memory: memory.trust == "claimed")[:most]

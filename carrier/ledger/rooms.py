@@ -48,7 +48,8 @@ def recent(
 
 
 def _to_line(row: Row[Any], agent: str) -> Line:
-    return Line(row.id, row.sender_name or row.sender.partition(":")[2], _text(row), row.at, row.agent == agent)
+    name = row.sender_name or row.sender.partition(":")[2]
+    return Line(row.id, name, _text(row), row.at, row.agent == agent, row.sender)
 
 
 def _text(row: Row[Any]) -> str:

@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -307,11 +307,22 @@ approvals = Table(
     Column("room", String, nullable=False),
     Column("call", Text, nullable=False),
     Column("digest", String, nullable=False),  # of agent, action definition and arguments: what may run
+    Column("reason", String, nullable=False, server_default=""),  # why it is asked for, beside the permissions
     Column("state", String, nullable=False),  # pending | approved | edited | refused | expired | used
     Column("decided_by", String, nullable=False, server_default=""),
     Column("at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "state", "expires_at"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("key", String, primary_key=True),  # a limit: an agent, or * for all, and its pattern of actions
+    Column("turn", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "key", "at"),
 )
 
 slots = Table(

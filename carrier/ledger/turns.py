@@ -266,6 +266,7 @@ def _say(connection: Connection, clock: Clock, speech: Speech, place: dict[str, 
         "agent": memory.agent,
         "text": speech.text,
         "addressed": False,
+        "direct": memory.private,
         "created_at": clock.tick(),
     }
     connection.execute(_speak, {**row, **place})

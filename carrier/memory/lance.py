@@ -34,6 +34,8 @@ KEPT = timedelta(minutes=1)
 ASKED = 64
 """Words of a question that are looked for."""
 
+_LATER = {"trust": "'said'", "private": "false"}
+"""Columns that older tables have not, and what stands there then."""
 _FIELDS = [field.name for field in fields(Memory)]
 
 
@@ -42,7 +44,8 @@ class Unstorable(CarrierError):
 
 
 def schema(size: int) -> pa.Schema:
-    text = dict.fromkeys(_FIELDS, pa.string()) | {"at": pa.int64(), "source_ids": pa.list_(pa.string())}
+    others = {"at": pa.int64(), "source_ids": pa.list_(pa.string()), "private": pa.bool_()}
+    text = dict.fromkeys(_FIELDS, pa.string()) | others
     searched = {"said": pa.string(), "space": pa.string()}
     plain = [pa.field(name, kind, nullable=False) for name, kind in (text | searched).items()]
     return pa.schema([*plain, _vector(size)])
@@ -165,8 +168,12 @@ class LanceStore:
     # --- how it is made and kept -----------------------------------------------------------------------
 
     async def _fit(self) -> None:
-        """Make room for vectors of another length: the old ones are of no use any more."""
-        if (await self._table.schema()).field("vector").type.list_size != self.size:
+        """Make room for what an older table does not hold, and for vectors of another length: the old ones are of no
+        use any more."""
+        there = await self._table.schema()
+        if missing := {name: value for name, value in _LATER.items() if name not in there.names}:
+            await self._table.add_columns(missing)
+        if there.field("vector").type.list_size != self.size:
             await self._table.drop_columns(["vector"])
             await self._table.add_columns(_vector(self.size))
             await self._table.update({"space": ""})
@@ -253,5 +260,5 @@ def _vector(size: int) -> pa.Field:
 def _memory(values: tuple[Any, ...]) -> Memory:
     told: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
     # The same few names stand in thousands of lines.
-    shared = {name: intern(told[name]) for name in ("agent", "room", "entity", "kind", "name", "revision")}
+    shared = {name: intern(told[name]) for name in ("agent", "room", "entity", "kind", "name", "revision", "trust")}
     return Memory(**told | shared | {"source_ids": tuple(told["source_ids"])})

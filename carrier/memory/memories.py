@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from carrier.interfaces import Embedder, MemoryLog, MemoryState
 from carrier.memory.allocator import share_arenas
+from carrier.memory.trust import may_come_up, weight
 from carrier.memory.vectors import Vectors, Wanted
 from carrier.memory.waiting import Vector, Waiting, shared, words
 from carrier.types import Memory, Recalled, Scope
@@ -88,18 +89,18 @@ class LanceMemories:
         self._wake()
 
     async def recall(
-        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0, here: str = ""
     ) -> list[Recalled]:
         if not await self._opens():
-            return self._recall_waiting(scope, text, limit, skip)
+            return self._recall_waiting(scope, text, limit, skip, here)
         assert self._opened
         try:
-            return await self._opened.search.find(scope, text, limit, skip, seconds)
+            return await self._opened.search.find(scope, text, limit, skip, seconds, here)
         # A store that cannot be read must not end a turn: what is in memory is recalled still.
         except Exception as error:
             log.warning("memory: %s: cannot be searched: %s", self._folder, error)
             self._problem = f"cannot be searched: {error}"
-            return self._recall_waiting(scope, text, limit, skip)
+            return self._recall_waiting(scope, text, limit, skip, here)
 
     async def _opens(self) -> bool:
         """Whether the store is open, or will be in a moment: just after a start an answer waits for its memories."""
@@ -193,10 +194,11 @@ class LanceMemories:
         if self._opened:
             self._opened.writer.wake()
 
-    def _recall_waiting(self, scope: Scope, text: str, limit: int, skip: Collection[str]) -> list[Recalled]:
+    def _recall_waiting(self, scope: Scope, text: str, limit: int, skip: Collection[str], here: str) -> list[Recalled]:
         """By words alone, among what is not on disk yet."""
         asked = words(text)
-        found = [Recalled(row.memory, shared(asked, row)) for row in self._waiting.within(scope)]
+        rows = [row for row in self._waiting.within(scope) if may_come_up(row.memory, scope.room, here)]
+        found = [Recalled(row.memory, shared(asked, row) * weight(row.memory)) for row in rows]
         found = [each for each in found if each.score and each.memory.id not in skip]
         return sorted(found, key=lambda each: -each.score)[:limit]
 

@@ -19,7 +19,9 @@ class Search:
     def __init__(self, store: LanceStore, scopes: Scopes, waiting: Waiting, vectors: Vectors):
         self._store, self._scopes, self._waiting, self._vectors = store, scopes, waiting, vectors
 
-    async def find(self, scope: Scope, text: str, limit: int, skip: Collection[str], seconds: float) -> list[Recalled]:
+    async def find(
+        self, scope: Scope, text: str, limit: int, skip: Collection[str], seconds: float, here: str = ""
+    ) -> list[Recalled]:
         asked = words(text)
         view, found, question = await asyncio.gather(
             self._scopes.view(scope, lambda: self._waiting_in(scope)),
@@ -30,7 +32,8 @@ class Search:
             view = await self._part_of(scope, text, question)
         lines = view.lines(asked, found, question)
         strength = await asyncio.to_thread(strengths, lines) if len(lines.at) > LONG else strengths(lines)
-        places = strongest(strength, view.allowed(skip)[: len(strength)], limit)
+        strength = strength * view.weights[: len(strength)]
+        places = strongest(strength, view.allowed(skip, (scope.room, here))[: len(strength)], limit)
         return [Recalled(view.memories[place], float(strength[place])) for place in places]
 
     async def _by_words(self, scope: Scope, text: str, asked: list[str]) -> dict[str, float]:

@@ -6,7 +6,8 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from carrier.memory.recall import Lines
+from carrier.memory.recall import Floats, Lines
+from carrier.memory.trust import weight
 from carrier.memory.waiting import Vector, words
 from carrier.types import Memory
 
@@ -26,6 +27,8 @@ class View:
         self._at = np.zeros(capacity, np.int64)
         self._room = np.zeros(capacity, np.int32)
         self._speaker = np.zeros(capacity, np.int32)
+        self._weight = np.zeros(capacity, np.float32)
+        self._private = np.zeros(capacity, np.bool_)
         self._vectors = np.zeros((capacity, size), np.float32)
         self._zeros = np.zeros(size, np.float32)
 
@@ -63,8 +66,16 @@ class View:
             question=self._zeros if question is None else np.asarray(question, np.float32),
         )
 
-    def allowed(self, skip: Collection[str]) -> NDArray[np.bool_]:
-        allowed = np.ones(len(self), np.bool_)
+    @property
+    def weights(self) -> Floats:
+        """What of its strength each line has, by how far it is trusted."""
+        return self._weight[: len(self)]
+
+    def allowed(self, skip: Collection[str], rooms: Collection[str] = ()) -> NDArray[np.bool_]:
+        """Which lines may come up: none of those to skip, and what is private only in these rooms."""
+        allowed = ~self._private[: len(self)]
+        for place in np.flatnonzero(self._private[: len(self)]) if any(rooms) else ():
+            allowed[place] = self.memories[place].room in rooms
         allowed[[self.places[id] for id in skip if id in self.places]] = False
         return allowed
 
@@ -74,14 +85,15 @@ class View:
         self._room[place] = self._rooms.number(memory.room)
         # Who is spoken to is named too: that says nothing for what they said themselves.
         self._speaker[place] = self._speakers.number("" if memory.kind == "reply" else memory.name)
+        self._weight[place], self._private[place] = weight(memory), memory.private
         self.places[memory.id] = place
         self.memories.append(memory)
         return place
 
     def _grow(self) -> None:
-        self._at, self._room, self._speaker, self._vectors = (
+        self._at, self._room, self._speaker, self._weight, self._private, self._vectors = (
             np.concatenate([array, np.zeros_like(array[: len(array) // 2])])
-            for array in (self._at, self._room, self._speaker, self._vectors)
+            for array in (self._at, self._room, self._speaker, self._weight, self._private, self._vectors)
         )
 
     def _named(self, asked: Iterable[str]) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from carrier.models.clock import Clock, SystemClock
 from carrier.models.default_script import DEFAULT_SCRIPT
 from carrier.models.guarded import Guarded, Shared
 from carrier.models.local import LocalModel
+from carrier.models.marked import Marked
 from carrier.models.replay import Recording, Replay, cassette
 from carrier.models.scripted import ScriptedModel
 from carrier.models.structured import Structured
@@ -72,7 +73,7 @@ class Models:
         if identity not in self._shared:
             self._shared[identity] = Shared.of(profile.use, profile.limits, self.clock)
         guarded = Guarded(model, profile.timeout, self._shared[identity], self.clock)
-        return guarded if isinstance(model, Plain) else Structured(TextTools(guarded))
+        return guarded if isinstance(model, Plain) else Marked(Structured(TextTools(guarded)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,23 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import count, islice
+import math
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
+from itertools import count, groupby, islice
+from typing import Any
 
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Deed, Done, Turn
+from carrier.ledger import approvals
 from carrier.ledger.approvals import Approval
+from carrier.ledger.calls import Full
 from carrier.ledger.forms import load, storable
 from carrier.runtime.deciding import offered
 from carrier.runtime.deeds import through_gates, writes
-from carrier.runtime.permitting import Leave, digest, leave
+from carrier.runtime.evaluating import Gates
+from carrier.runtime.permitting import digest, leave
+from carrier.runtime.ruling import ruled
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
@@ -20,16 +27,15 @@ log = logging.getLogger(__name__)
 
 MOST_CHARS, MOST_PARTS, DEEPEST = 20_000, 10_000, 30
 """Of what an action returns: so much is shown to the model."""
-
-Check = Callable[[OpenTurn, str, str], Awaitable[str]]
-"""Passes words through the gates, at a place in the journal; what comes back may be said."""
+MOST_CALLS = 16
+"""Of one answer."""
 
 
 class Acting:
     """The actions of one agent. Whatever happens in one, the model is told, and the turn goes on."""
 
-    def __init__(self, actions: Mapping[str, Action], ask: Ask, check: Check):
-        self._ask, self._check = ask, check
+    def __init__(self, actions: Mapping[str, Action], ask: Ask, gates: Gates):
+        self._ask, self._gates = ask, gates
         self.replace(actions)
 
     def replace(self, actions: Mapping[str, Action]) -> None:
@@ -47,7 +53,24 @@ class Acting:
             if offered(turn.rules, name)
         )
 
-    async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+    async def run(self, turn: OpenTurn, step: str, calls: Sequence[ActionCall]) -> list[ActionResult]:
+        """The results of what one answer asked for, in its order; `step` is its place in the journal.
+
+        Calls that follow one another and only read run side by side; any other waits for those before it.
+        """
+        results: list[ActionResult] = []
+        for _, group in groupby(enumerate(calls[:MOST_CALLS]), self._company):
+            came = await _together([self._run(turn, f"{step}/{n:02}", call) for n, call in group])
+            results += came
+            turn.results += came
+        return results + [ActionResult(call, "failed", TOO_MANY) for call in calls[MOST_CALLS:]]
+
+    def _company(self, numbered: tuple[int, ActionCall]) -> int:
+        """The same for calls that may run side by side."""
+        number, call = numbered
+        return -1 if self._promises(call.name) == "safe" else number
+
+    async def _run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
         """The result of a call; `name` is its place in the journal. What the journal has ended is not run again."""
         entry = turn.journal.entries.get(name)
         if entry and entry.ended:
@@ -56,37 +79,45 @@ class Acting:
             log.error("%s: %s was cut off and may have taken effect; it is not run again", turn.agent.name, call.name)
             result = ActionResult(call, "in doubt", IN_DOUBT.format(name=call.name))
             await turn.action_ends(name, result)
-        elif problem := await self._problem(turn, call):
-            result = ActionResult(call, "failed", problem)
-            turn.journal.action_refused(name, result)
-        elif entry is None and (said := leave(turn.agent.permissions, call)) != "allow":
-            result = await self._not_now(turn, name, call, said)
+        elif problem := await self._problem(turn, call) or await self._gates.refuse(turn, call, name):
+            result = self._refused(turn, name, call, problem)
+        elif entry is None:
+            result = await self._if_it_may(turn, name, call)
         else:
-            result = await self._run_now(turn, name, call, begun=entry is not None)
-        turn.results.append(result)
+            result = await self._run_now(turn, name, call)
         return result
 
-    async def _not_now(self, turn: OpenTurn, name: str, call: ActionCall, said: Leave) -> ActionResult:
-        """A call that the permissions deny, or that somebody has to approve first."""
-        if said == "ask":
-            return await turn.ask_approval(name, call, digest(turn.agent, call))
-        result = ActionResult(call, "failed", f"{call.name} is not permitted with these arguments")
+    def _refused(self, turn: OpenTurn, name: str, call: ActionCall, reason: str) -> ActionResult:
+        """The result of a call that is not run."""
+        result = ActionResult(call, "failed", reason)
         turn.journal.action_refused(name, result)
         return result
+
+    async def _if_it_may(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+        """The result of a call that has not begun: run, asked for or refused."""
+        ruling = await ruled(turn, call, self._actions[call.name])
+        if ruling.leave == "deny":
+            return self._refused(turn, name, call, NOT_PERMITTED.format(name=call.name))
+        if ruling.leave == "ask":
+            shown = await self._gates.shown(turn, call, name)
+            asked = await turn.ask_approval(name, call, ruling.digest, ruling.reason, shown, ruling.limits)
+            return self._refused(turn, name, call, _too_often(call, asked)) if isinstance(asked, Full) else asked
+        settle = partial(approvals.settle, digest=ruling.digest, room=turn.message.room)
+        if full := await turn.journal.action_begins(name, ruling.limits, [settle] if ruling.consequential else []):
+            return self._refused(turn, name, call, _too_often(call, full))
+        return await self._run_now(turn, name, call)
 
     async def run_decided(self, turn: OpenTurn, name: str, approval: Approval) -> ActionResult:
         """What came of a call that was waited for: run exactly as it was approved, and once."""
         call, entry = approval.call, turn.journal.entries.get(name)
         if entry:
-            return await self.run(turn, name, call)
-        if problem := await self._void(turn, approval):
-            result = ActionResult(call, "failed", problem)
-            turn.journal.action_refused(name, result)
+            result = await self._run(turn, name, call)
+        elif problem := await self._void(turn, approval) or await self._gates.refuse(turn, call, name):
+            result = self._refused(turn, name, call, problem)
         elif await turn.use_approval(name, approval.id):
-            result = await self._run_now(turn, name, call, begun=True)
+            result = await self._run_now(turn, name, call)
         else:
-            result = ActionResult(call, "failed", f"approval #{approval.id} was used already")
-            turn.journal.action_refused(name, result)
+            result = self._refused(turn, name, call, f"approval #{approval.id} was used already")
         turn.results.append(result)
         return result
 
@@ -96,8 +127,8 @@ class Acting:
             return f"#{approval.id} was not approved: {approval.state}"
         if approval.digest != digest(turn.agent, approval.call):
             return f"the action {approval.call.name} is not what it was when #{approval.id} was approved; ask again"
-        if leave(turn.agent.permissions, approval.call) == "deny":
-            return f"{approval.call.name} is not permitted with these arguments"
+        if leave(turn.agent, approval.call, await turn.cause()) == "deny":
+            return NOT_PERMITTED.format(name=approval.call.name)
         return await self._problem(turn, approval.call)
 
     def _promises(self, name: str) -> str:
@@ -111,16 +142,15 @@ class Acting:
             return f"there is no action {call.name!r}; there are {', '.join(names) or 'none'}"
         return await asyncio.to_thread(_wrong_arguments, self._actions[call.name].parameters, call.arguments)
 
-    async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:
+    async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
+        """The result of a call whose beginning is on disk."""
         said: list[str] = []
         number = count()
 
         async def say(text: str) -> None:
-            if allowed := await self._check(turn, text, f"{name}/say/{next(number)}"):
+            if allowed := await self._gates.let_out(turn, text, f"{name}/say/{next(number)}"):
                 said.append(allowed)
 
-        if not begun:
-            await turn.journal.action_begins(name)
         result, deeds = await self._result(call, turn.view(name, self._ask, say))
         return await self._end(turn, name, result, said, deeds)
 
@@ -129,7 +159,7 @@ class Acting:
     ) -> ActionResult:
         """The result, when it is on disk with what the action left to be written; failed, where that cannot be."""
         try:
-            passed = await through_gates(deeds, lambda text, n: self._check(turn, text, f"{name}/deed/{n:02}"))
+            passed = await through_gates(deeds, lambda text, n: self._gates.let_out(turn, text, f"{name}/deed/{n:02}"))
             await turn.action_ends(name, result, said, writes(turn, name, result, passed))
         except ActionError as error:
             result = ActionResult(result.call, "failed", _text(str(error)))
@@ -155,6 +185,22 @@ class Acting:
         return ActionResult(call, "done", _text(value)), ()
 
 
+NOT_PERMITTED = "{name} is not permitted here with these arguments"
+
+
+def _too_often(call: ActionCall, full: Full) -> str:
+    limit = full.limit
+    return (
+        f"it was not run: {call.name} may run {limit.most} times in {_time(limit.seconds)}; again in {_time(full.wait)}"
+    )
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{math.ceil(seconds / 3600)} h"
+
+
 def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:
     """What is wrong with arguments, in words for the model; empty if nothing is."""
     # Imported with the first call, in its thread: a host listens the sooner for it.
@@ -175,6 +221,20 @@ def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, objec
     return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
 
 
+async def _together(works: Sequence[Coroutine[Any, Any, ActionResult]]) -> list[ActionResult]:
+    """What works come to, side by side; where one fails, none of them goes on."""
+    if len(works) == 1:
+        return [await works[0]]
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+TOO_MANY = f"it was not run: of one answer at most {MOST_CALLS} calls are"
 IN_DOUBT = "{name} was interrupted and may or may not have taken effect. Do not call it again; say that it is in doubt."
 
 

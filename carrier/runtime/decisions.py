@@ -12,7 +12,7 @@ from carrier.ledger import approvals
 from carrier.ledger.approvals import Approval, Decision
 from carrier.ledger.engine import Ledger
 from carrier.ledger.intake import Intake
-from carrier.runtime.permitting import digest
+from carrier.runtime.permitting import digest, is_one_of
 from carrier.types import ActionCall, Agent, Message
 
 log = logging.getLogger(__name__)
@@ -99,4 +99,4 @@ class Decisions:
 def _may(agent: Agent, message: Message) -> bool:
     """Whether somebody may decide for an agent, there."""
     settings = agent.approvals
-    return message.room == settings.room and message.sender.partition(":")[2] in settings.users
+    return message.room == settings.room and is_one_of(message, settings.users, settings.roles)

@@ -1,13 +1,16 @@
 """The evaluation system: gates before anything leaves; reflections afterwards are jobs."""
 
+import json
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from carrier.interfaces import Gate
+from carrier.interfaces import Gate, Verdict
+from carrier.quoting import clean
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.runtime.watchers import Piece
+from carrier.types import ActionCall
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,26 @@ class Gates:
         judged = await self._judge(turn, text, place)
         return judged.text, judged.held
 
+    async def let_out(self, turn: OpenTurn, text: str, place: str) -> str:
+        """What may be said of words that are no answer; they are not written anew."""
+        allowed, _ = await self.judge(turn, clean(text), place)
+        return allowed
+
+    async def refuse(self, turn: OpenTurn, call: ActionCall, place: str) -> str:
+        """Why the arguments of a call may not leave by the gates that look at them; empty: they may."""
+        text = "\n".join(_texts(call.arguments))
+        for name, gate in self._gates.items() if text else ():
+            if getattr(gate, "arguments", False) and (await self._verdict(turn, name, gate, text, place)).text != text:
+                log.warning("%s: the gate %s refuses the arguments of %s", turn.agent.name, name, call.name)
+                return f"it was not run: {name} does not let its arguments pass"
+        return ""
+
+    async def shown(self, turn: OpenTurn, call: ActionCall, place: str) -> str:
+        """What may be said of a call's arguments to those who decide about them."""
+        told = json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"), default=str)
+        text, held = await self.judge(turn, clean(told), f"{place}/notice")
+        return f"arguments that may not be told ({held})" if held else text
+
     async def approve(self, turn: OpenTurn, text: str, rewrite: Rewrite) -> tuple[str, str]:
         """The same for an answer, which a gate may have written anew; what comes of that passes all of them again."""
         judged = await self._judge(turn, text, "reply")
@@ -53,16 +76,19 @@ class Gates:
 
     async def _judge(self, turn: OpenTurn, text: str, place: str) -> Judged:
         for name, gate in self._gates.items():
-            try:
-                verdict = await gate(turn.view(f"{place}/{name}", self._ask), text)
-            except Exception:
-                log.exception("%s: the gate %s failed; the text is held", turn.agent.name, name)
-                return Judged("", f"the gate {name} failed")
+            verdict = await self._verdict(turn, name, gate, text, place)
             if verdict.held:
                 log.warning("%s: the gate %s holds a text: %s", turn.agent.name, name, verdict.held)
                 return Judged("", f"{name}: {verdict.held}", name, verdict.attempts)
             text = verdict.text
         return Judged(text)
+
+    async def _verdict(self, turn: OpenTurn, name: str, gate: Gate, text: str, place: str) -> Verdict:
+        try:
+            return await gate(turn.view(f"{place}/{name}", self._ask), text)
+        except Exception:
+            log.exception("%s: the gate %s failed; the text is held", turn.agent.name, name)
+            return Verdict("", "it failed")
 
     def preview(self, growing: str) -> str:
         """The beginning of an unfinished text that every gate would let pass already; none if one cannot say."""
@@ -73,6 +99,18 @@ class Gates:
                 log.exception("the gate %s cannot judge an unfinished text; nothing of it is shown", name)
                 return ""
         return growing
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All that stands in a value, keys too."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (str(key), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)
 
 
 class Preview:
@@ -86,7 +124,7 @@ class Preview:
         self._text += piece
         # Each piece has the whole text so far judged again: a long one is read when it is there.
         if len(self._text) <= MOST_SHOWN:
-            self._show(self._gates.preview(self._text))
+            self._show(self._gates.preview(clean(self._text)))
 
     def restart(self) -> None:
         """The text so far was not the answer: actions follow."""

@@ -15,6 +15,7 @@ from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.known import Known
 from carrier.ledger.turns import turn_id
+from carrier.quoting import clean_name
 from carrier.runtime.gathering import Bursts
 from carrier.runtime.lanes import Lanes
 from carrier.runtime.waiting import Waits
@@ -129,7 +130,7 @@ class Inbox:
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self.message_chars]
-        return replace(message, text=text, sender_name=storable(message.sender_name))
+        return replace(message, text=text, sender_name=clean_name(storable(message.sender_name)))
 
     def _waiting(self, room: str) -> Mapping[str, tuple[int, int]]:
         """How many messages wait for each agent, there and everywhere."""

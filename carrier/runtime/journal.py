@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from carrier.ledger import calls
 from carrier.ledger import turns as rows
+from carrier.ledger.calls import Full, Limit
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, load
 from carrier.types import ActionResult, Completion
@@ -64,10 +66,25 @@ class Journal:
         self.completions.append(completion)
         return completion
 
-    async def action_begins(self, name: str) -> None:
-        """On disk before the action runs: after a crash it is known that it may have."""
-        self.submit(partial(rows.start, turn=self.id, agent=self.agent, name=name, kind="action"))
-        await self.committed()
+    async def action_begins(
+        self, name: str, limits: Sequence[Limit] = (), also: Sequence[Callable[..., Any]] = ()
+    ) -> Full | None:
+        """On disk before the action runs: after a crash it is known that it may have; unless one of its limits is full.
+
+        What is to be written `also` is written with it.
+        """
+
+        def transaction(connection: Any, clock: Any) -> Full | None:
+            full = calls.count(connection, clock, self.id, name, limits)
+            if not full:
+                rows.start(connection, clock, self.id, self.agent, name, "action")
+                for write in also:
+                    write(connection, clock)
+            return full
+
+        self.submit(transaction)
+        full: Full | None = await self.committed()
+        return full
 
     def action_refused(self, name: str, result: ActionResult) -> None:
         """The result of a call that was not run."""

@@ -10,7 +10,7 @@ from carrier.errors import ModelError
 from carrier.interfaces import Model
 from carrier.ledger.engine import Ledger
 from carrier.ledger.spending import Spent, spent
-from carrier.types import Agent, Budget, Request
+from carrier.types import Agent, Budget, ModelProfile, Request
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +38,17 @@ callers: ContextVar[tuple[Payer, ...]] = ContextVar("callers", default=())
 
 
 class Purses:
-    """The budgets of one agent. What is under way is counted by what it will at least take."""
+    """The budgets of one agent. A question is counted with the longest answer that its model may give."""
 
     def __init__(self, agent: Agent, ledger: Ledger):
         self._agent, self._ledger = agent, ledger
         self._warned: set[str] = set()
 
-    async def spent_one(self, request: Request, turn: str = "") -> Budget | None:
-        """The first budget that this question would not fit into any more; None: it may be asked."""
+    async def spent_one(self, request: Request, model: ModelProfile, turn: str = "") -> Budget | None:
+        """The first budget that this question and its answer would not fit into any more; None: it may be asked."""
+        most = _question(request) + _longest_answer(model)
         for budget in self._agent.budgets:
-            if (budget.per or turn) and self._is_spent(budget, await self._taken(budget, turn), _least(request)):
+            if (budget.per or turn) and self._is_spent(budget, await self._taken(budget, turn), most):
                 return budget
         return None
 
@@ -57,10 +58,10 @@ class Purses:
         since = self._ledger.clock.tick() - int(budget.per * _SECOND)
         return await self._ledger.read(partial(spent, agents=budget.agents, since=since))
 
-    def _is_spent(self, budget: Budget, taken: Spent, least: int) -> bool:
+    def _is_spent(self, budget: Budget, taken: Spent, most: int) -> bool:
         share = max(
             taken.cost / budget.cost if budget.cost else 0.0,
-            (taken.tokens + least) / budget.tokens if budget.tokens else 0.0,
+            (taken.tokens + most) / budget.tokens if budget.tokens else 0.0,
         )
         self._tell(budget, share)
         return share >= 1
@@ -80,7 +81,13 @@ def stopped(agent: Agent, budget: Budget) -> ModelError:
     return ModelError(agent.model.use, message, "stop", kind="account", retry_after=opens)
 
 
-def _least(request: Request) -> int:
-    """Tokens that a question takes at least."""
+def _longest_answer(model: ModelProfile) -> int:
+    """Tokens that an answer takes at most, where the model's `params` say so."""
+    said = [model.params.get(word) for word in ("max_tokens", "max_completion_tokens")]
+    return max((tokens for tokens in said if isinstance(tokens, int)), default=0)
+
+
+def _question(request: Request) -> int:
+    """Tokens that a question takes, about."""
     letters = len(request.prompt.system) + sum(len(said.text) for said in request.prompt.conversation)
     return letters // _LETTERS

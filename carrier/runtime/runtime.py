@@ -14,6 +14,7 @@ from carrier.errors import LedgerError, ModelError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
+from carrier.quoting import clean
 from carrier.runtime.acting import Acting
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 TOO_OLD = "it is older by now than its client's max_age: heard, not answered"
 DECIDE_SECONDS = 20.0
 """How long a model may take to say whether its agent answers."""
+MOST_SAID = 100_000
+"""Characters of an answer; what a model says beyond is not sent."""
 AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -62,7 +65,7 @@ class AgentRuntime:
         self.agent, self.parts = agent, parts
         self._turns, self._alone = turns, alone
         self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
-        self._acting = Acting(parts.actions, self.ask, self._check)
+        self._acting = Acting(parts.actions, self.ask, self._gates)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
         self._purses = Purses(agent, turns.ledger)
         self._tools: dict[int, Mapping[str, Action]] = {}
@@ -137,7 +140,7 @@ class AgentRuntime:
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
             if decision:
                 prompt = await self._decided(turn, prompt)
-            response = await self.generate_and_act(turn, prompt)
+            response, prompt = await self.generate_and_act(turn, prompt)
             response = await self.evaluate(turn, response, prompt)
             await turn.close(response, self._reflections)
 
@@ -223,8 +226,11 @@ class AgentRuntime:
         finally:
             self._turns.windows.forget(self.agent, message)
 
-    async def generate_and_act(self, turn: OpenTurn, prompt: Prompt) -> Response:
-        """Ask the model and do what it asks for, until it asks for nothing more; the last time it may only speak."""
+    async def generate_and_act(self, turn: OpenTurn, prompt: Prompt) -> tuple[Response, Prompt]:
+        """Ask the model and do what it asks for, until it asks for nothing more; the last time it may only speak.
+
+        With the response comes the prompt it was given to, in which stands all that was done.
+        """
         for step in range(self.agent.limits.steps):
             turn.steps = step + 1
             last = turn.steps == self.agent.limits.steps
@@ -233,14 +239,11 @@ class AgentRuntime:
             if not completion.calls or last:
                 break
             with turn.timings.of("act"):
-                results = [
-                    await self._acting.run(turn, f"action/{step:02}/{n:02}", call)
-                    for n, call in enumerate(completion.calls)
-                ]
+                results = await self._acting.run(turn, f"action/{step:02}", completion.calls)
             if any(result.ends for result in results):
-                return SILENCE
+                return SILENCE, prompt
             prompt = _told(prompt, completion, results)
-        return Response(completion.text) if completion.text.strip() else SILENCE
+        return Response(completion.text) if completion.text.strip() else SILENCE, prompt
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
@@ -260,8 +263,9 @@ class AgentRuntime:
 
     async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Model:
         """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
+        profile = self.agent.model if size == "large" else self.agent.small
         for payer in (self.payer(turn), *callers.get()):
-            if spent := await payer.purses.spent_one(request, payer.turn):
+            if spent := await payer.purses.spent_one(request, profile, payer.turn):
                 if spent.name not in payer.instead:
                     raise stopped(payer.agent, spent)
                 return payer.instead[spent.name]
@@ -293,7 +297,9 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(turn, response.text, partial(self._rewrite, turn, prompt))
+            text, held = await self._gates.approve(
+                turn, clean(response.text[:MOST_SAID]), partial(self._rewrite, turn, prompt)
+            )
         return self._passed(text, held)
 
     def _passed(self, text: str, held: str) -> Response:
@@ -303,16 +309,11 @@ class AgentRuntime:
 
     async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
         """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
-        if turn.results:
-            prompt = _told(prompt, Completion("", tuple(result.call for result in turn.results)), turn.results)
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
-        return (await turn.journal.paid(f"revise/{number:02}", lambda: self._complete("large", request, turn.id))).text
-
-    async def _check(self, turn: OpenTurn, text: str, place: str) -> str:
-        """What may be said of an action's own words."""
-        allowed, _ = await self._gates.judge(turn, text, place)
-        return allowed
+        name = f"revise/{number:02}"
+        anew = await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
+        return _sayable(anew.text)
 
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
         """One question of a part's, to one of the agent's models."""
@@ -321,6 +322,10 @@ class AgentRuntime:
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)
+
+
+def _sayable(text: str) -> str:
+    return clean(text[:MOST_SAID])
 
 
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:

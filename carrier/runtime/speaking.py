@@ -8,7 +8,9 @@ DOORS = frozenset({"api", "ask"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
 
 
-def speech(agent: Agent, id: str, room: str, text: str, at: int, client: str = "", reply_to: str = "") -> Speech:
+def speech(
+    agent: Agent, id: str, room: str, text: str, at: int, client: str = "", reply_to: str = "", private: bool = False
+) -> Speech:
     """Words of an agent's in a room, with what is kept of them and what has to be sent; `client` is the room's own."""
     text, client = storable(text), client or room.partition("/")[0]
     memory = Memory(
@@ -21,6 +23,7 @@ def speech(agent: Agent, id: str, room: str, text: str, at: int, client: str = "
         at=at,
         name=agent.character.display_name,
         revision=agent.revision,
+        private=private,
     )
     outgoing = () if client in DOORS else (Outgoing(id, client, room, text, agent.name, reply_to),)
     return Speech(id, text, memory, outgoing)

@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import ChainableUndefined
 
 from carrier.interfaces import Provider, Turn
+from carrier.marking import marked
+from carrier.quoting import clean_name, folded, quoted_lines
 from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said
 
 log = logging.getLogger(__name__)
@@ -102,23 +106,40 @@ def compose_context(agent: Agent, system: str, message: Message, state: State, f
     """
     recent = state.said.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
+    names = _names(agent, [*lines, message])
     system, shown = system.strip(), pictures(message, files)
-    asked = Said("user", spoken(message), message.sender_name, images=shown)
+    asked = Said("user", spoken(message), names[message.sender], images=shown)
     space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked) - PICTURE * len(shown)
     count = _first_that_fit([tokens(line) for line in reversed(lines)], space)
     left_out = list(state.left_out)
     if count < len(lines):
         left_out.append(f"recent_messages: the oldest {len(lines) - count} of {len(lines)}")
-    return Prompt(system, (*map(_said, lines[len(lines) - count :]), asked), tuple(left_out))
+    said = (_said(line, names) for line in lines[len(lines) - count :])
+    return Prompt(system, (*said, asked), tuple(left_out))
 
 
-def _said(line: Line) -> Said:
-    return Said("assistant" if line.own else "user", line.text, "" if line.own else line.sender_name)
+def _said(line: Line, names: Mapping[str, str]) -> Said:
+    return Said("assistant", line.text) if line.own else Said("user", line.text, names[line.sender])
+
+
+SPEAKERS = ("system", "assistant", "developer", "tool", "operator", "admin")
+"""What nobody is called in a prompt."""
+
+
+def _names(agent: Agent, said: Sequence[Line | Message]) -> Mapping[str, str]:
+    """What everybody is called, by sender: where a name could be taken for another's, something of theirs beside it."""
+    people = {each.sender: clean_name(each.sender_name) for each in said if not getattr(each, "own", False)}
+    called = Counter(folded(name) for name in people.values())
+    called.update(map(folded, (agent.name, agent.character.display_name, agent.character.username, *SPEAKERS)))
+    return {
+        sender: f"{name} (#{sha256(sender.encode()).hexdigest()[:4]})" if name and called[folded(name)] > 1 else name
+        for sender, name in people.items()
+    }
 
 
 def spoken(message: Message) -> str:
-    """A message as a model reads it: its text, and the text of what came with it."""
-    files = [f"[file {file.name}]\n{file.text}" if file.text else f"[file {file.name}]" for file in message.attachments]
+    """A message as a model reads it: its text, and behind a `>` each line of what came with it."""
+    files = [f"[file {clean_name(file.name)}]\n{quoted_lines(file.text)}".rstrip() for file in message.attachments]
     return "\n\n".join([message.text, *files]) if files else message.text
 
 
@@ -129,7 +150,8 @@ def pictures(message: Message, files: Path) -> tuple[Image, ...]:
 
 
 def written(prompt: Prompt) -> str:
-    """A prompt as a person reads it."""
+    """A prompt as a person reads it, with the marks that it gets for a model."""
+    prompt = marked(prompt)
     conversation = [f"{said.name or said.role}: {said.text}{_shown(said)}" for said in prompt.conversation]
     left_out = ["", "--- left out ---", *prompt.left_out] if prompt.left_out else []
     return "\n".join([prompt.system, "", "--- conversation ---", *conversation, *left_out])

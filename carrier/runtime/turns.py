@@ -16,14 +16,16 @@ from sqlalchemy import Connection
 
 from carrier.errors import ActionError, CarrierError, LedgerError, ModelError, NotNow
 from carrier.interfaces import Left, Memories, Turn
-from carrier.ledger import approvals
+from carrier.ledger import approvals, calls
 from carrier.ledger import turns as rows
 from carrier.ledger.asks import first_message
+from carrier.ledger.calls import Full, Limit
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
+from carrier.quoting import clean, share
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
 from carrier.runtime.speaking import speech
@@ -52,6 +54,8 @@ Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]
 
 FIRST_LOOK, LONGEST_WAIT = 5.0, 300.0
 """Seconds until a model is asked again for a turn that waits: where nobody knows when it may be, and at most."""
+MOSTLY = 0.5
+"""What of a fact's words somebody has to have said for it to count as said by them."""
 
 
 def _no_rules(message: Message) -> RoomRules:
@@ -154,8 +158,10 @@ class OpenTurn:
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
     timings: Timings = field(default_factory=Timings)
-    _said: list[str] = field(default_factory=list)
+    _said: dict[str, str] = field(default_factory=dict)
+    """By the ids of the words, which are in order whatever ran side by side."""
     _closed: bool = False
+    _cause: Message | None = None
 
     @property
     def id(self) -> str:
@@ -225,7 +231,7 @@ class OpenTurn:
             watchers.pass_on(rows.turn_id(self.agent.name, message), rows.turn_id(agent, message))
 
     def _ended(self, response: Response) -> Ended:
-        texts = (*self.taken.said, *self._said)
+        texts = (*self.taken.said, *(self._said[id] for id in sorted(self._said)))
         return Ended(
             self.id, self.agent.name, self.message.room, response.outcome, texts, tuple(self.results), self.model
         )
@@ -258,28 +264,56 @@ class OpenTurn:
 
     # --- what waits for a human
 
-    async def ask_approval(self, name: str, call: ActionCall, digest: str) -> ActionResult:
-        """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending."""
-        settings, asker = self.agent.approvals, self.message.sender_name or self.message.sender
+    async def cause(self) -> Message:
+        """The message that all of the turn goes back to: of a decision, the one that led to what was decided; of a
+        colleague's question, what somebody outside has said."""
+        if self._cause is None and self.message.kind in ("approval", "ask"):
+            found = approvals.cause if self.message.kind == "approval" else self._first
+            self._cause = await self.turns.ledger.read(partial(found, message=self.message))
+            # What nobody is known to have caused nobody has a say in.
+            self._cause = self._cause or replace(self.message, sender="", roles=(), text="")
+        return self._cause or self.message
 
-        def transaction(connection: Any, clock: Any) -> tuple[ActionResult, bool]:
+    def _first(self, connection: Connection, message: Message) -> Message | None:
+        return first_message(connection, self.id)
+
+    async def own_words(self) -> str:
+        """All that who has caused the turn has said here, as far as the recent window goes."""
+        cause = await self.cause()
+        window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
+        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+
+    async def ask_approval(
+        self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
+    ) -> ActionResult | Full:
+        """Have somebody asked whether this call may run. The turn does not wait: the result says that it is pending.
+
+        `shown` is what may be said of its arguments. Where a limit is full nobody is asked.
+        """
+        settings, cause = self.agent.approvals, await self.cause()
+
+        def transaction(connection: Any, clock: Any) -> tuple[Any, bool]:
+            if full := calls.count(connection, clock, self.id, name, limits):
+                return full, False
             room = self._room_of_decisions(connection)
-            asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire)
+            asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire, reason)
             number, new = approvals.ask(connection, clock, asked)
-            result = ActionResult(call, "pending", PENDING.format(number=number))
+            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, call, asker, room)
+                notice = _notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
             return result, new
 
         self.journal.submit(transaction)
         result, new = await self.journal.committed()
-        log.info("%s: %s waits for approval: %s", self.agent.name, call.name, result.text)
+        if new:
+            log.info("%s: %s waits for approval: %s", self.agent.name, call.name, result.text)
         if new and settings.room:
             self.turns.more_to_send(settings.room.partition("/")[0])
-        found: ActionResult = result
+        found: ActionResult | Full = result
         return found
 
     def _room_of_decisions(self, connection: Connection) -> str:
@@ -289,7 +323,7 @@ class OpenTurn:
 
     async def decided(self) -> approvals.Approval:
         """The approval that this turn's message tells the decision of."""
-        number = self.message.platform_id.split(":")[1]
+        number = approvals.number_of(self.message)
         found = await self.turns.ledger.read(partial(approvals.get, id=number))
         if found is None or (found.agent, found.room) != (self.agent.name, self.message.room):
             raise CarrierError(f"there is no approval #{number} of {self.agent.name} in {self.message.room}")
@@ -333,10 +367,10 @@ class OpenTurn:
         place = f"{rows.turn_id(self.agent.name, message.id)}/{place}"
         # A decision has no place on the platform: what was said to it answers what led to it.
         reply_to = message.reply_to if message.kind == "approval" else message.platform_id
-        return speech(self.agent, place, message.room, text, message.at, message.client, reply_to)
+        return speech(self.agent, place, message.room, text, message.at, message.client, reply_to, message.direct)
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
-        self._said.extend(speech.text for speech in speeches)
+        self._said.update((said.id, said.text) for said in speeches)
         if self.message.kind != "ask":
             self.turns.memories.put([said.memory for said in speeches])
         for client in {outgoing.client for said in speeches for outgoing in said.outgoing}:
@@ -378,10 +412,12 @@ class OpenTurn:
             return []
         told = (rows.turn_id(self.agent.name, id) for id in (*self.message.gathered, self.message.id))
         seen = {*told, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
-        return await self.turns.memories.recall(scope_of(self.agent, self.message), text, settings.recall, seen)
+        scope, here = scope_of(self.agent, self.message), self.message.room
+        return await self.turns.memories.recall(scope, text, settings.recall, seen, here=here)
 
     async def _remember(self, id: str, text: str) -> None:
         agent, message = self.agent, self.message
+        is_said = share(text.replace(message.sender_name, ""), await self.own_words()) >= MOSTLY
         memory = Memory(
             id=id,
             agent=agent.name,
@@ -393,6 +429,8 @@ class OpenTurn:
             name=message.sender_name,
             source_ids=(*message.gathered, message.id),
             revision=agent.revision,
+            trust="said" if is_said else "claimed",
+            private=message.direct,
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
@@ -409,13 +447,21 @@ def _wait(agent: Agent, error: BaseException) -> NotNow | None:
 PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
 
 
-def _notice(agent: Agent, number: str, call: ActionCall, asker: str, room: str) -> str:
+TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
+MOST_SHOWN = 1500
+"""Characters of arguments, where somebody is asked."""
+
+
+def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
     """What is said to those who may approve, with all that they decide about."""
-    arguments = dump(dict[str, Any], dict(call.arguments))
-    return (
-        f"#{number}: {agent.character.display_name} wants to run {call.name} with {arguments} for {asker} in {room}. "
-        f"Answer `approve {number}` or `refuse {number}`."
+    if len(shown) > MOST_SHOWN:
+        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
+    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
+    told = (
+        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
+        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
     )
+    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)

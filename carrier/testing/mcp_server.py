@@ -45,6 +45,7 @@ TOOLS: Mapping[str, tuple[Json, Json]] = {
     "structured": (NOTHING, {}),
     "wrong": (NOTHING, {}),
     "leave_child": (NOTHING, {}),
+    "delete": (TEXT, {"destructiveHint": True}),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from carrier.interfaces import MemoryState
+from carrier.memory.trust import may_come_up, weight
 from carrier.types import Memory, Recalled, Scope
 
 
@@ -23,12 +24,12 @@ class MemoryList:
         self.kept.update((memory.id, memory) for memory in memories)
 
     async def recall(
-        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0
+        self, scope: Scope, text: str, limit: int, skip: Collection[str] = (), seconds: float = 1.0, here: str = ""
     ) -> list[Recalled]:
         found = [
-            Recalled(memory, _likeness(memory.text, text))
+            Recalled(memory, _likeness(memory.text, text) * weight(memory))
             for memory in self.kept.values()
-            if _is_in(memory, scope) and memory.id not in skip
+            if _is_in(memory, scope) and memory.id not in skip and may_come_up(memory, scope.room, here)
         ]
         return sorted((it for it in found if it.score), key=lambda it: it.score, reverse=True)[:limit]
 

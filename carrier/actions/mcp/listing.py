@@ -31,6 +31,8 @@ class Listed:
     description: str
     parameters: Mapping[str, object]
     repeat: Literal["never", "keyed", "safe"] = "never"
+    consequential: bool = False
+    """Its server says that it destroys."""
 
 
 def listed(tools: Iterable["Tool"], hide: Hide) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
@@ -42,7 +44,7 @@ def listed(tools: Iterable["Tool"], hide: Hide) -> tuple[tuple[Listed, ...], tup
             problems.append(problem)
         else:
             described = _readable(hide(tool.description or tool.title or ""))
-            found[tool.name] = Listed(tool.name, described, _tamed(tool.input_schema), _repeat(tool))
+            found[tool.name] = Listed(tool.name, described, _tamed(tool.input_schema), _repeat(tool), _destroys(tool))
     return tuple(found.values()), tuple(problems)
 
 
@@ -150,6 +152,10 @@ def _repeat(tool: "Tool") -> Literal["never", "keyed", "safe"]:
     if hints and hints.read_only_hint:
         return "safe"
     return "keyed" if hints and hints.idempotent_hint else "never"
+
+
+def _destroys(tool: "Tool") -> bool:
+    return bool(tool.annotations and tool.annotations.destructive_hint)
 
 
 def _readable(text: str) -> str:

@@ -96,7 +96,7 @@ class McpTool:
         timeout: float,
     ):
         self.name, self.description = name, tool.description
-        self.parameters, self.repeat = tool.parameters, repeat
+        self.parameters, self.repeat, self.consequential = tool.parameters, repeat, tool.consequential
         self._tool, self._server, self._timeout = tool, server, timeout
 
     # Whatever a tool calls its arguments, none can stand in for the turn.

@@ -18,6 +18,7 @@ from carrier.config.models.provider import Provider, PythonProvider
 from carrier.config.models.schedule import Schedule
 from carrier.config.models.script import Call, Failure, Rule, Script, Step
 from carrier.config.models.testing import OWN, Case, Expect, Test, Turn
+from carrier.config.models.use import Use
 from carrier.config.models.values import Block, Described, is_inside, is_name, is_zone
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "TemplateNames",
     "Test",
     "Turn",
+    "Use",
     "Words",
     "block_for",
     "is_inside",

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from carrier.config.models.use import Use
 from carrier.config.models.values import Block, Described, Period
 
 
@@ -14,7 +15,7 @@ class Call(Block):
     call: dict[str, object] = Field(description="The arguments it is then called with")
 
 
-class Action(Described):
+class Action(Described, Use):
     """Something an agent can do."""
 
     kind: Literal["action"] = "action"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from carrier.config.models.use import Callers
 from carrier.config.models.values import Block, Id, Lines, NamePattern, Period, RoomName
 
 
@@ -13,6 +14,8 @@ class Permitted(Block):
 
     action: NamePattern = Field(description="A name, or a pattern of names as in github/*")
     where: dict[str, str] = Field(default={}, description="Arguments and what they look like, as in `repo: acme/*`")
+
+    by: Callers | None = Field(default=None, description="Only where these have caused the call")
 
     @field_validator("where")
     @classmethod

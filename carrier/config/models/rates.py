@@ -14,6 +14,8 @@ Window = Literal["s", "min", "h", "day", "month", "turn"]
 _WINDOW = f"({'|'.join(get_args(Window))})"
 _RATE = rf"(?:([0-9]{{1,12}})|([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?)\s*([kM]))\s*/\s*{_WINDOW}"
 _COST = rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?)\s*USD\s*/\s*{_WINDOW}"
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "month": 2592000.0}
+"""Of each time; a turn has none."""
 _TIMES = {None: 1, "k": 1000, "M": 1_000_000}
 
 
