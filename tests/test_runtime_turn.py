@@ -221,7 +221,7 @@ async def test_a_turn_that_takes_too_long_ends_with_the_operator_s_words_and_the
         await asyncio.Event().wait()
         raise AssertionError
 
-    host.add(replace(SORRY, limits=AgentLimits(turn=0.05)), model=ListedModel(hang))
+    host.add(replace(SORRY, limits=AgentLimits(turn=0.5)), model=ListedModel(hang))
     slow, next_one = host.message("slow"), host.message("next")
     async with host.answering():
         await host.inbox.take_in(slow)
@@ -230,7 +230,7 @@ async def test_a_turn_that_takes_too_long_ends_with_the_operator_s_words_and_the
         assert (await host.answered(slow)).texts == ("Sorry.",)
         assert (await host.answered(next_one)).texts == ("you said: next",)
     [first, _] = [json.loads(body) for _, body in await host.ledger.read(waiting_events)]
-    assert first["error"] == "it took longer than 0.05 s"
+    assert first["error"] == "it took longer than 0.5 s"
 
 
 async def test_a_turn_that_ends_within_an_action_is_told_of_without_it(host: LittleHost) -> None:
