@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,6 @@ class Served:
     server: OpenAIServer
     files: Project
     caller: Caller
-    log: list[str] = field(default_factory=list)
 
     def answers(self, *answers: Answer) -> None:
         """What the model's server does next."""
@@ -138,8 +137,8 @@ class Served:
         await self.opened.host.exporter.export()
         logs = (self.files.data / "events").iterdir()
         events = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
-        [event] = [event for event in events if event["id"] == turn]
-        found: dict[str, Any] = event
+        # The host may be writing the same at this moment: twice in the log counts as once.
+        found: dict[str, Any] = next(event for event in events if event["id"] == turn)
         return found
 
 

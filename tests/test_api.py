@@ -507,6 +507,10 @@ async def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
     assert good["carrier_config_last_reload_successful"] == 1
     assert good["carrier_agents"] == 3
     assert good['carrier_clients{state="parked"}'] == good["carrier_waiting_messages"] == 0
+    model = 'profile="large",model="scripted/tifa"'
+    breaker = {state: good[f'carrier_model_breaker{{{model},state="{state}"}}'] for state in ("closed", "open")}
+    assert (breaker, good["carrier_waiting_lanes"]) == ({"closed": 1, "open": 0}, 0)
+    assert good[f"carrier_model_again_seconds{{{model}}}"] == good[f"carrier_model_requests{{{model}}}"] == 0
     assert (bad["carrier_config_last_reload_successful"], bad["carrier_degraded_objects"]) == (0, 1)
     succeeded = "carrier_config_last_reload_success_timestamp_seconds"
     assert bad[succeeded] == pytest.approx(good[succeeded], abs=5)
