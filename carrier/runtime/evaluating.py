@@ -14,6 +14,8 @@ from carrier.types import ActionCall
 
 log = logging.getLogger(__name__)
 
+STEP = 40
+"""A growing text is looked at again when it is longer by this part of it."""
 
 Rewrite = Callable[[str, str, int], Awaitable[str]]
 """Has an answer written anew, for the reason it was held; the number tells the attempts of a turn apart."""
@@ -100,10 +102,11 @@ class Gates:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All that stands in a value, keys too."""
+    """All that stands in a value, keys too; values first, so that nothing of ours stands between two of them."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from (str(key), *_texts(item))
+        for item in value.values():
+            yield from _texts(item)
+        yield from map(str, value)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
@@ -117,14 +120,18 @@ class Preview:
     def __init__(self, turn: OpenTurn, gates: Gates):
         self._turn, self._gates = turn, gates
         self._text = self._shown = ""
+        self._looked = 0
 
     def grow(self, piece: str) -> None:
+        """Take in what has come; the gates look at it once it is worth it, for each time they look at all of it."""
         self._text += piece
-        self._show(self._gates.preview(clean(self._text)))
+        if len(self._text) - self._looked >= self._looked // STEP:
+            self._looked = len(self._text)
+            self._show(self._gates.preview(clean(self._text)))
 
     def restart(self) -> None:
         """The text so far was not the answer: actions follow."""
-        self._text = ""
+        self._text, self._looked = "", 0
         self._show("")
 
     def _show(self, text: str) -> None:
