@@ -22,6 +22,8 @@ _MOVES = re.compile(
     """,
     re.VERBOSE,
 )
+_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e01ef]")
+"""A text without these is clean; they are looked for quickly."""
 _LINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _MARKS = re.compile(r"""[\[\]{}<>|`"\\:*#@«»“”„]""")
 _SALT = secrets.token_bytes(16)
@@ -29,7 +31,7 @@ _SALT = secrets.token_bytes(16)
 
 def clean(text: str) -> str:
     """The text without what a terminal obeys, what turns the direction of writing, and what hides in plain sight."""
-    return _MOVES.sub("", _LINES.sub("\n", text))
+    return _MOVES.sub("", _LINES.sub("\n", text)) if _ODD.search(text) else text
 
 
 def folded(text: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,6 +166,30 @@ async def test_no_spelling_of_an_address_that_is_not_public_is_connected_to(host
         await get(outside, Network.of((), url), url)
 
     assert outside.opened == []
+
+
+class Naive(Network):
+    """A network that asks whatever it is told to ask."""
+
+    def check(self, scheme: str, host: str, port: int | None, userinfo: bytes = b"") -> None:
+        pass
+
+    async def addresses(self, host: str, port: int, look_up: Any) -> list[str]:
+        found: list[str] = await look_up(host, port)
+        return found
+
+
+async def test_a_network_that_does_not_judge_connects_to_them() -> None:
+    connected = 0
+    for host in SPELLINGS:
+        outside = Outside({host.strip("[]"): [host.strip("[]")]} if ":" in host else {})
+        # Some are no URL at all for the library that asks.
+        with suppress(httpx.InvalidURL):
+            await get(outside, Naive((), True), f"http://{host}/")
+        connected += len(outside.opened)
+
+    assert len(set(SPELLINGS)) == len(SPELLINGS)
+    assert connected >= 60
 
 
 @pytest.mark.parametrize(

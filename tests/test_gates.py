@@ -274,6 +274,7 @@ async def test_only_the_kinds_that_are_named_are_looked_for() -> None:
         "\uff43anary-7f3a9b21",
         "12b9a3f7-yranac",
         "63616e617279376633613962323 1",
+        "63616e6172792d3766336139623231",
         "canary\n7f3a\n9b21",
     ],
 )

@@ -36,7 +36,7 @@ def shown(settings: OnFound, growing: str, redacted: str) -> str:
 
 def last_space(text: str) -> int:
     """Where the last word begins, which may still grow."""
-    return max((place + 1 for place, letter in enumerate(text) if letter.isspace()), default=0)
+    return next((place for place in range(len(text), 0, -1) if text[place - 1].isspace()), 0)
 
 
 def struck(text: str, spans: Iterable[Span], by: str) -> str:

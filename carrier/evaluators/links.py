@@ -28,6 +28,8 @@ _LINKS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
+_SIGNS = re.compile(r"[\[<]|:[/\\]|www\.", re.IGNORECASE)
+"""Without one of these there is no link."""
 _BEGUN = re.compile(
     r"""
     (?: !?\[[^\[\]]*(?:\](?:\([^)]*)?)?
@@ -96,7 +98,7 @@ class Links:
 
 
 def _links(text: str) -> Iterator[Link]:
-    for found in _LINKS.finditer(text):
+    for found in _LINKS.finditer(text) if _SIGNS.search(text) else ():
         to = next((found[name] for name in ("to", "defined", "href", "slack", "bare") if found[name]), "")
         if to and not found["bare"] and not _leads_out(to):
             continue

@@ -69,7 +69,8 @@ class NoSecrets:
 def without_secrets(text: str, secrets: Collection[str]) -> str:
     known, spelt = _known(frozenset(secrets)), _spelt(frozenset(secrets))
     text = LOOKS_LIKE_A_KEY.sub("[secret]", known.sub("[secret]", text) if known else text)
-    return _without_spelt(text, spelt) if any(each in _letters(text) for each in spelt) else text
+    letters = _letters(text) if spelt else ""
+    return _without_spelt(text, spelt) if any(each in letters for each in spelt) else text
 
 
 def _without_spelt(text: str, spelt: Iterable[str]) -> str:
@@ -98,8 +99,9 @@ def _begun(text: str, spelt: Iterable[str]) -> int:
 @lru_cache(maxsize=64)
 def _spelt(secrets: frozenset[str]) -> tuple[str, ...]:
     """Secrets by their letters and digits alone; of what could be plain words nothing."""
-    plain = [letters for secret in secrets if _is_odd(letters := _letters(secret))]
-    return tuple({form for letters in plain for form in (letters, letters[::-1], letters.encode().hex())})
+    plain = [(secret, letters) for secret in secrets if _is_odd(letters := _letters(secret))]
+    encoded = [text.encode().hex() for both in plain for text in both]
+    return tuple({*encoded, *(form for _, letters in plain for form in (letters, letters[::-1]))})
 
 
 def _is_odd(letters: str) -> bool:

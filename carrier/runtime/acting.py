@@ -117,12 +117,14 @@ class Acting:
         elif await turn.use_approval(name, approval.id):
             result = await self._run_now(turn, name, call)
         else:
-            result = self._refused(turn, name, call, f"approval #{approval.id} was used already")
+            result = self._refused(turn, name, call, USED.format(number=approval.id))
         turn.results.append(result)
         return result
 
     async def _void(self, turn: OpenTurn, approval: Approval) -> str:
         """Why a decided call is not run; empty if it may be."""
+        if approval.state == "used":
+            return USED.format(number=approval.id)
         if approval.state not in ("approved", "edited"):
             return f"#{approval.id} was not approved: {approval.state}"
         if approval.digest != digest(turn.agent, approval.call):
@@ -185,6 +187,7 @@ class Acting:
         return ActionResult(call, "done", _text(value)), ()
 
 
+USED = "approval #{number} was used already"
 NOT_PERMITTED = "{name} is not permitted here with these arguments"
 
 

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 MOST_SHOWN = 20_000
 """Characters of a text that are shown while it grows."""
+STEP = 40
+"""A growing text is looked at again when it is longer by this part of it."""
 
 Rewrite = Callable[[str, str, int], Awaitable[str]]
 """Has an answer written anew, for the reason it was held; the number tells the attempts of a turn apart."""
@@ -102,10 +104,11 @@ class Gates:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All that stands in a value, keys too."""
+    """All that stands in a value, keys too; values first, so that nothing of ours stands between two of them."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from (str(key), *_texts(item))
+        for item in value.values():
+            yield from _texts(item)
+        yield from map(str, value)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
@@ -119,16 +122,18 @@ class Preview:
     def __init__(self, turn: OpenTurn, gates: Gates):
         self._turn, self._gates = turn, gates
         self._text = self._shown = ""
+        self._looked = 0
 
     def grow(self, piece: str) -> None:
+        """Take in what has come; the gates look at it once it is worth it, for each time they look at all of it."""
         self._text += piece
-        # Each piece has the whole text so far judged again: a long one is read when it is there.
-        if len(self._text) <= MOST_SHOWN:
+        if len(self._text) <= MOST_SHOWN and len(self._text) - self._looked >= self._looked // STEP:
+            self._looked = len(self._text)
             self._show(self._gates.preview(clean(self._text)))
 
     def restart(self) -> None:
         """The text so far was not the answer: actions follow."""
-        self._text = ""
+        self._text, self._looked = "", 0
         self._show("")
 
     def _show(self, text: str) -> None:

@@ -58,6 +58,8 @@ class Server:
     listed: list[Json] | None = None
     asked: Json | None = None
     """The call that waits for what the host says to a question."""
+    called: list[tuple[str, Json]] = field(default_factory=list)
+    """Tools with their arguments, as they were called."""
 
     def answers(self, message: Json) -> Iterator[Json]:
         method, id = message.get("method"), message.get("id")
@@ -79,6 +81,7 @@ class Server:
             yield _error(id, -32601, f"no method {method}")
 
     def _calls(self, id: object, name: str, arguments: Json) -> Iterator[Json]:
+        self.called.append((name, arguments))
         if name == "ask":
             self.asked = {"id": id}
             yield {
