@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby, islice
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from carrier.ledger.slots import Slot
 from carrier.scheduler.scheduler import Standing
 from carrier.types import Schedule
 
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 MOST_A_DAY = 6
 """Slots of one schedule that a calendar tells one by one; of more it tells the number."""
 MOST = 2000
@@ -58,8 +59,14 @@ def does(schedule: Schedule) -> str:
 
 def when(schedule: Schedule) -> str:
     if schedule.every:
-        return f"every {timedelta(seconds=schedule.every)}"
+        return f"every {_period(schedule.every)}"
     return schedule.cron or f"at {schedule.at}"
+
+
+def _period(seconds: float) -> str:
+    """In the largest unit that it is a whole number of."""
+    size, unit = next((each for each in _UNITS if seconds % each[0] == 0), (1, "s"))
+    return f"{seconds / size:g}{unit}"
 
 
 def last_of(slot: Slot | None) -> str:
