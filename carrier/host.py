@@ -30,15 +30,16 @@ from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.notices import notice
 from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime, answers
 from carrier.runtime.supervisor import LivingClient
-from carrier.runtime.turns import DOORS, Turns
+from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.scheduler.controls import Controls
 from carrier.scheduler.scheduler import Scheduler
-from carrier.types import Message, Outgoing
+from carrier.types import Message
 
 log = logging.getLogger(__name__)
 
@@ -276,15 +277,15 @@ class Host:
 
     async def _notify(self, text: str) -> None:
         """Tell the room that the operator named for what concerns the whole host."""
-        room = self.settings.notify
-        client, clock = room.partition("/")[0], self.ledger.clock
-        if room and client not in DOORS:
-            notice = Outgoing(f"notice:{clock.tick()}", client, room, text)
-            try:
-                await self.ledger.write(partial(send, clock=clock, outgoing=notice))
-            except LedgerError as error:
-                log.error("%s cannot be told: %s", room, error)
-            self._tell_sender(client)
+        clock = self.ledger.clock
+        outgoing = notice(self.settings.notify, f"host/notice/{clock.tick()}", text)
+        if outgoing is None:
+            return
+        try:
+            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
+        except LedgerError as error:
+            log.error("%s cannot be told: %s", outgoing.room, error)
+        self._tell_sender(outgoing.client)
 
     # --- stopped with nothing lost
 

@@ -586,6 +586,8 @@ class Agent:
     budgets: tuple[Budget, ...] = ()
     permissions: Permissions = Permissions()
     approvals: Approvals = Approvals()
+    notify: str = ""
+    """The room that is told when a call is in doubt or a turn is given up, as `client/room`; empty: none."""
     timezone: str = "UTC"
     revision: str = field(default="", compare=False)
     """A hash of all the above: turns, memories and events record it. Equal agents have the same."""

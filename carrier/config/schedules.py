@@ -46,7 +46,7 @@ class Schedules:
             catch_up=block.catch_up,
             grace=block.grace,
             overlap=block.overlap,
-            notify=self._told(definition, block, agent),
+            notify=self.names.notify((definition, block), self._agents.get(agent, (None, None))),
         )
         return replace(schedule, revision=revision(schedule))
 
@@ -77,11 +77,3 @@ class Schedules:
         self.names.tell(definition, *checked.problems)
         self.names.rest_on_files(definition, checked.files)
         return checked.sources if checked.whole else {}
-
-    def _told(self, definition: Definition, block: models.Schedule, agent: str) -> str:
-        """Who is told when it fails: the schedule's room, else the agent's, else the host's."""
-        host = self.names.around.host
-        for by, said in ((definition, block), self._agents.get(agent, (None, None)), (host, host and host.block)):
-            if by and isinstance(said, models.Schedule | models.Agent | models.Host) and said.notify:
-                return self.names.room(said.notify, by)
-        return ""

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from carrier.config.models.times import cron_line
 from carrier.types import Schedule
 
-_MONDAY = datetime(1970, 1, 5)
-"""Midnight, by the schedule's clock, that intervals are counted from."""
+_MONDAY = datetime(2024, 1, 1)
+"""Midnight by the schedule's clock, in winter time, that intervals are counted from."""
 _MINUTE = timedelta(minutes=1)
 
 

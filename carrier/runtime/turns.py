@@ -21,6 +21,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
 from carrier.ledger.slots import Slot
 from carrier.runtime.journal import Journal
+from carrier.runtime.notices import DOORS, trouble
 from carrier.runtime.orders import end_slot, is_draft, slot_of
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -43,9 +44,6 @@ log = logging.getLogger(__name__)
 
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
-
-DOORS = frozenset({"api", "schedule"})
-"""Clients that are asked, and tasks: closing a turn is the delivery, and nothing has to be sent."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +167,14 @@ class OpenTurn:
         speech = self._speech("reply", response.text) if response.text.strip() and not is_draft(self.slot) else None
         closing = rows.Closing(response.outcome, speech, self._event(response, error), reflections)
         close = partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing)
+        given_up = f"the turn for {self.message.id} is given up: {error}"
+        notice = trouble(self.agent, f"{self.id}/trouble", given_up) if response.outcome == "dead" else None
 
         def transaction(connection: Any, clock: Any) -> bool:
             if self.slot:
                 end_slot(connection, clock, self.slot, self.agent, self.id, self.message.room, response, error)
+            elif notice:
+                rows.send(connection, clock, notice)
             return close(connection, clock)
 
         self.journal.submit(transaction)
@@ -180,6 +182,8 @@ class OpenTurn:
         self._closed = True
         if self.slot:
             self._tell_of_slot()
+        elif notice:
+            self.turns.more_to_send(notice.client)
         self._tell_of([speech] if speech else [])
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
@@ -289,10 +293,15 @@ class OpenTurn:
     async def action_ends(self, name: str, result: ActionResult, said: Sequence[str] = ()) -> None:
         """The result of an action and what it said, in one transaction."""
         speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
-        await self.journal.action_ends(
-            name, result, [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
-        )
+        also: list[Callable[..., Any]] = [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
+        doubt = f"{result.call.name} in {self.message.room} is in doubt: {result.text}"
+        notice = trouble(self.agent, f"{self.id}/{name}/trouble", doubt) if result.status == "in doubt" else None
+        if notice:
+            also.append(partial(rows.send, outgoing=notice))
+        await self.journal.action_ends(name, result, also)
         self._tell_of(speeches)
+        if notice:
+            self.turns.more_to_send(notice.client)
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""

@@ -32,8 +32,9 @@ def due(schedule: Schedule, cursor: datetime, now: datetime) -> list[Due]:
     """In order; the last one's slot is the next cursor. Of a long absence, all but the latest share a record."""
     latest: deque[datetime] = deque(maxlen=MOST)
     first, count = None, 0
+    certain = now - timedelta(seconds=schedule.jitter)
     for slot in slots(schedule, cursor, now):
-        if begins(schedule, slot) > now:
+        if slot > certain and begins(schedule, slot) > now:
             break
         first, count = first or slot, count + 1
         latest.append(slot)
@@ -51,7 +52,7 @@ def _due(schedule: Schedule, slot: datetime, latest: deque[datetime], now: datet
 def _missed_or_overtaken(schedule: Schedule, slot: datetime, now: datetime, covers: int = 1) -> Due:
     if schedule.catch_up != "all" and is_in_time(schedule, slot, now):
         return Due(slot, "skipped", "the next one had come up by then", covers)
-    return Due(slot, "missed", f"nobody was there until {now:%Y-%m-%d %H:%M:%S} UTC", covers)
+    return Due(slot, "missed", f"it could begin only at {now:%Y-%m-%d %H:%M:%S} UTC", covers)
 
 
 def is_in_time(schedule: Schedule, slot: datetime, now: datetime) -> bool:

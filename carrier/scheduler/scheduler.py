@@ -18,12 +18,12 @@ from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.intake import Intake
 from carrier.ledger.slots import Batch, Book, Decided, Ending, Filed, Line, Slot
 from carrier.ledger.turns import send
-from carrier.runtime.turns import DOORS
+from carrier.runtime.notices import notice
 from carrier.scheduler import due
 from carrier.scheduler.filing import filed, message, micros, moment, ordered, timing
 from carrier.scheduler.timers import Timers
 from carrier.scheduler.wall import Wall
-from carrier.types import Agent, Outgoing, Schedule
+from carrier.types import Agent, Schedule
 
 log = logging.getLogger(__name__)
 
@@ -236,18 +236,16 @@ class Scheduler:
         """What failed or was missed goes to the log and to the room that wants to know; once, until one is done."""
         schedule = self.wanted().get(name)
         room = schedule.notify if schedule else ""
-        client = room.partition("/")[0]
 
-        def notice(connection: Connection, clock: Clock) -> list[Slot]:
+        def tell(connection: Connection, clock: Clock) -> list[Slot]:
             fresh = slots.tell(connection, name)
-            if fresh and room and client not in DOORS:
-                key = f"{fresh[-1].id}/notice/{clock.tick()}"
-                send(connection, clock, Outgoing(key, client, room, told_of(fresh), fresh[-1].agent))
+            if fresh and (outgoing := notice(room, f"{name}/notice/{clock.tick()}", told_of(fresh), fresh[-1].agent)):
+                send(connection, clock, outgoing)
             return fresh
 
-        if fresh := await self._write(notice):
+        if fresh := await self._write(tell):
             log.warning("%s", told_of(fresh))
-            self._more_to_send(client)
+            self._more_to_send(room.partition("/")[0])
         return True
 
     async def take_in(self, transaction: Callable[..., list[Intake]]) -> None:
