@@ -1,5 +1,6 @@
 """What comes by the clock, over HTTP: listed, told in advance, paused and resumed, run, skipped and written anew."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -51,12 +52,16 @@ class MostForm(BaseModel):
 
 async def schedules(host: Host, request: Request) -> Response:
     """Each with its next times, how it stands, and what became of the last one."""
+    found = [
+        (schedule, last_of(await host.ledger.read(partial(slots.last_ended, schedule=name))))
+        for name, schedule in sorted(host.catalog.schedules.items())
+    ]
     now, here, standing = host.scheduler.wall.now(), host.scheduler.here(), host.scheduler.standing
-    found = []
-    for name, schedule in sorted(host.catalog.schedules.items()):
-        last = await host.ledger.read(partial(slots.last_ended, schedule=name))
-        found.append(asdict(listed(schedule, now, standing.get(name), name in here, last_of(last))))
-    return JSONResponse({"held": host.scheduler.held, "schedules": found})
+
+    def tell() -> list[dict[str, Any]]:
+        return [asdict(listed(it, now, standing.get(it.name), it.name in here, last)) for it, last in found]
+
+    return JSONResponse({"held": host.scheduler.held, "schedules": await asyncio.to_thread(tell)})
 
 
 async def days(host: Host, request: Request) -> Response:
@@ -64,7 +69,8 @@ async def days(host: Host, request: Request) -> Response:
     now = host.scheduler.wall.now()
     until = now + timedelta(days=valid(DaysForm, dict(request.query_params)).days)
     known = await host.ledger.read(partial(slots.between, since=micros(now), until=micros(until)))
-    return JSONResponse({"days": [asdict(entry) for entry in calendar(host.catalog.schedules, known, now, until)]})
+    entries = await asyncio.to_thread(calendar, host.catalog.schedules, known, now, until)
+    return JSONResponse({"days": [asdict(entry) for entry in entries]})
 
 
 async def history(host: Host, request: Request) -> Response:

@@ -8,7 +8,8 @@ from carrier.host import Host
 from carrier.interfaces import MemoryState
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
-from carrier.scheduler.listing import listed
+from carrier.scheduler.listing import state_of
+from carrier.scheduler.scheduler import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class ScheduleStatus:
     waiting: int
     """Slots whose words wait for approval."""
     next: str
+    """When there is something to do next; empty: not known, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,9 @@ def _client(living: LivingClient) -> ClientStatus:
 
 
 def _schedules(host: Host) -> Iterator[ScheduleStatus]:
-    now, here = host.scheduler.wall.now(), host.scheduler.here()
+    here = host.scheduler.here()
     for name, schedule in sorted(host.catalog.schedules.items()):
-        each = listed(schedule, now, host.scheduler.standing.get(name), name in here)
-        upcoming = next(iter(each.next), "")
-        yield ScheduleStatus(name, each.agent, each.state, each.troubled, each.waiting, upcoming)
+        standing = host.scheduler.standing.get(name, Standing(name))
+        state = state_of(schedule, standing, name in here)
+        upcoming = standing.next.isoformat(timespec="seconds") if standing.next else ""
+        yield ScheduleStatus(name, schedule.agent, state, standing.troubled, standing.waiting, upcoming)

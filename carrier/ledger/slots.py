@@ -85,6 +85,10 @@ class Book:
     def of(self, schedule: str, *states: State) -> list[Slot]:
         return [slot for slot, _ in self.open if slot.schedule == schedule and slot.state in states]
 
+    def decided(self) -> list[tuple[Slot, Decided]]:
+        """Those whose words wait for approval, and how that stands."""
+        return [(slot, it) for slot, it in self.open if it and slot.state == "waiting for approval"]
+
 
 @dataclass(frozen=True, slots=True)
 class Filed:

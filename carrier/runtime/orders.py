@@ -10,8 +10,9 @@ from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.slots import Slot
 from carrier.ledger.turns import send
+from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
-from carrier.types import ActionCall, Agent, Message, Outgoing, Response
+from carrier.types import ActionCall, Agent, Message, Response
 
 _SECOND = 1_000_000
 
@@ -33,10 +34,9 @@ def end_slot(
     on, and those who may approve it are told."""
     asked = _asked(slot, agent, turn, room, response.text, clock) if is_draft(slot) and response.text.strip() else None
     number = slots.worked(connection, clock, slot, *_ending(slot, response, error), asked)
-    if number and agent.approvals.room:
-        notice = _notice(agent, number, slot, response.text, room)
-        client = agent.approvals.room.partition("/")[0]
-        send(connection, clock, Outgoing(f"{turn}/notice", client, agent.approvals.room, notice, agent.name))
+    text = _question(agent, number, slot, response.text, room) if number else ""
+    if number and (outgoing := notice(agent.approvals.room, f"{turn}/notice", text, agent.name)):
+        send(connection, clock, outgoing)
 
 
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:
@@ -46,7 +46,7 @@ def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any
     return approvals.Asked(turn, agent.name, room, call, digest(agent, call), seconds, slot.id)
 
 
-def _notice(agent: Agent, number: str, slot: Slot, text: str, room: str) -> str:
+def _question(agent: Agent, number: str, slot: Slot, text: str, room: str) -> str:
     return (
         f"#{number}: {agent.character.display_name} is going to say in {room}, for {slot.id}:\n{text}\n"
         f"Answer `approve {number}` or `refuse {number}`."

@@ -86,14 +86,15 @@ def listed(schedule: Schedule, now: datetime, standing: Standing | None, here: b
         when=when(schedule),
         timezone=schedule.timezone,
         next=tuple(at.isoformat(timespec="minutes") for at in next_times(schedule, now)),
-        state=_state(schedule, standing, here),
+        state=state_of(schedule, standing, here),
         troubled=standing.troubled,
         waiting=standing.waiting,
         last=last,
     )
 
 
-def _state(schedule: Schedule, standing: Standing, here: bool) -> str:
+def state_of(schedule: Schedule, standing: Standing, here: bool) -> str:
+    """`runs`, or why it does not."""
     if not schedule.wording:
         return "does not run yet"
     if standing.paused:

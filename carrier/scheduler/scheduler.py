@@ -49,6 +49,8 @@ class Standing:
     """One failed or was missed, and none was done since."""
     waiting: int = 0
     """Slots whose words wait for approval."""
+    next: datetime | None = None
+    """When there is something to do next: a slot begins, or its words have to be made."""
 
 
 class Scheduler:
@@ -116,7 +118,8 @@ class Scheduler:
 
     def here(self) -> Mapping[str, Schedule]:
         """Those of them whose agents live."""
-        return {name: each for name, each in self.wanted().items() if each.agent in self.agents()}
+        living = self.agents()
+        return {name: each for name, each in self.wanted().items() if each.agent in living}
 
     # --- one look
 
@@ -128,13 +131,10 @@ class Scheduler:
         if self._holds(book):
             return False
         done = [await self._let_go(book)]
-        for schedule in self.here().values():
-            done.append(await self._look_at(schedule, book, now))
-        for slot, decided in book.open:
-            if slot.state == "waiting for approval" and decided:
-                done.append(await self._go_on(slot, decided, book, now))
+        done += [await self._look_at(schedule, book, now) for schedule in self.here().values()]
+        done += [await self._go_on(slot, decided, book, now) for slot, decided in book.decided()]
         done += [await self._tell(name) for name in book.untold]
-        self.standing = {name: _standing(name, book) for name in self.wanted()}
+        self.standing = {name: self._standing(name, book) for name in self.wanted()}
         return any(done)
 
     def _holds(self, book: Book) -> bool:
@@ -149,7 +149,8 @@ class Scheduler:
 
     async def _let_go(self, book: Book) -> bool:
         """Forget those that no file says any more."""
-        gone = [name for name, line in book.lines.items() if line.timing and name not in self.wanted()]
+        wanted = self.wanted()
+        gone = [name for name, line in book.lines.items() if line.timing and name not in wanted]
         if gone:
             await self._write(partial(slots.let_go, names=gone))
         return bool(gone)
@@ -248,6 +249,12 @@ class Scheduler:
             self._more_to_send(room.partition("/")[0])
         return True
 
+    def _standing(self, name: str, book: Book) -> Standing:
+        waiting = len(book.of(name, "waiting for approval"))
+        _, _, until = self._quiet.get(name, (None, 0, None))
+        line = book.lines.get(name)
+        return Standing(name, line.paused, line.troubled, waiting, until) if line else Standing(name)
+
     async def take_in(self, transaction: Callable[..., list[Intake]]) -> None:
         """Commit what a transaction takes in, and queue it."""
         for taken in await self._write(transaction):
@@ -270,8 +277,3 @@ def told_of(fresh: Sequence[Slot]) -> str:
     times = f" {number} times, the last" if number > 1 else ""
     when = last.id.rpartition("@")[2]
     return f"The schedule {last.schedule} {what}{times} for {when}: {last.reason}"
-
-
-def _standing(name: str, book: Book) -> Standing:
-    line, waiting = book.lines.get(name), book.of(name, "waiting for approval")
-    return Standing(name, line.paused if line else "", line.troubled if line else False, len(waiting))
