@@ -104,7 +104,7 @@ class Month:
         self.wall = VirtualWall(self.start)
 
     async def passes(self, restarts: int) -> None:
-        """All of it, in so many lives, with pauses between them."""
+        """All of it, in so many lives, with pauses between them; the first look and the last one are survived."""
         ends = sorted(self.start + self.random.random() * DAYS for _ in range(restarts))
         async with self._ledgers() as ledgers:
             for end in [*ends, self.start + DAYS]:
@@ -112,6 +112,8 @@ class Month:
                 pause = self.random.choice([1.0, 20.0, 90.0, 3000.0, 20000.0])
                 if self.wall.at + timedelta(seconds=pause) < self.start + DAYS:
                     self.wall.passes(self.wall.at + timedelta(seconds=pause))
+            await self._look(self._scheduler(ledgers[0], deadly=False))
+            await self._work(ledgers[0])
 
     @asynccontextmanager
     async def _ledgers(self) -> AsyncIterator[list[DeadlyLedger]]:
@@ -126,7 +128,7 @@ class Month:
 
     async def _live(self, ledgers: list[DeadlyLedger], end: datetime) -> None:
         """Until then, or until all are dead."""
-        living = [self._scheduler(ledger) for ledger in ledgers]
+        living = [self._scheduler(ledger, deadly=self.lives > 0) for ledger in ledgers]
         self.lives += 1
         while living and self.wall.at <= end:
             looked = await asyncio.gather(*map(self._look, living))
@@ -137,8 +139,8 @@ class Month:
                 break
             self.wall.passes(min(wakes))
 
-    def _scheduler(self, ledger: DeadlyLedger) -> Scheduler:
-        ledger.deadly = None if not self.lives else Random(self.random.random())
+    def _scheduler(self, ledger: DeadlyLedger, deadly: bool) -> Scheduler:
+        ledger.deadly = Random(self.random.random()) if deadly else None
         queue = self._queue if self.make is Naive else _left_to_the_ledger
         return self.make(
             ledger, lambda: SCHEDULES, lambda: {AGENT.name: AGENT}, queue, lambda client: None, self.wall.wall()
