@@ -86,6 +86,16 @@ def test_its_own_room_is_told_else_its_agent_s_else_the_host_s(
     assert catalog.host.notify == ("chat/34" if host else "")
 
 
+def test_who_is_told_follows_what_a_client_calls_its_rooms(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"agents.d/x.yaml": AGENT, "carrier.yaml": "name: demo\nnotify: chat/ops\n"}
+    before = loaded(tmp_path, files)
+
+    after = loaded(tmp_path, {**files, "agents.d/chat.yaml": CHAT.replace("34", "56")}, before)
+
+    assert (before.agents["x"].notify, before.host.notify) == ("chat/34", "chat/34")
+    assert (after.agents["x"].notify, after.host.notify) == ("chat/56", "chat/56")
+
+
 @pytest.mark.parametrize(
     ("file", "text", "problem"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from carrier.errors import Conflict, ModelError
+from carrier.errors import Conflict, ModelError, NotNow
 from carrier.interfaces import Turn, Verdict
 from carrier.ledger import approvals
 from carrier.ledger import outbox as sending
@@ -22,7 +22,7 @@ from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost
 from carrier.testing.schedules import START, LittleScheduler, VirtualWall, schedule, words
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Approvals, Schedule, Words
+from carrier.types import ActionCall, Agent, Approvals, Schedule, Words
 
 HOUR = timedelta(hours=1)
 WRITE = words("Wish the channel a good night.", generated=True)
@@ -156,6 +156,23 @@ async def test_where_nobody_asked_nobody_hears_that_a_model_failed(both: Both) -
     assert await both.sent() == []
 
 
+async def test_a_model_is_waited_for_as_long_as_the_slot_may_still_begin(both: Both) -> None:
+    down = ModelError("listed", "is down", "stop", kind="down")
+    both.has(schedule(wording=WRITE), replace(TALKS, when_down="wait"), ListedModel(down, down))
+    await both.little.at(START + HOUR)
+    order, runtime = both.little.taken.pop().message.id, both.host.agents[AGENT.name]
+
+    with pytest.raises(NotNow):
+        await runtime.turn(order)
+    (waiting,) = await both.little.slots()
+    both.little.wall.passes(START + 3 * HOUR)
+    await runtime.turn(order)
+
+    (slot,) = await both.little.slots()
+    assert waiting.state == "due"
+    assert (slot.state, slot.reason) == ("failed", "listed: is down")
+
+
 async def test_a_model_that_says_nothing_skips_the_slot(both: Both) -> None:
     both.has(schedule(wording=WRITE), model=ListedModel(" "))
 
@@ -236,6 +253,18 @@ async def test_a_draft_is_made_before_its_time_and_shown_to_those_who_may_approv
         "Answer `approve 1` or `refuse 1`."
     ]
     assert await both.sent() == []
+
+
+async def test_a_draft_that_nobody_can_be_asked_about_has_failed(both: Both) -> None:
+    for number in range(approvals.MOST_WAITING):
+        asked = approvals.Asked("t", AGENT.name, "chat/garden", ActionCall("", "cook", {}), str(number), 9e9)
+        await both.host.ledger.write(partial(approvals.ask, clock=both.host.ledger.clock, asked=asked))
+    both.has(schedule(**DRAFT), ASKS, ListedModel("Sleep well."))
+
+    slot = await both.at(1)
+
+    assert (slot.state, slot.reason) == ("failed", "too much waits to be approved in its room already")
+    assert await both.sent("chat/ops") == []
 
 
 async def test_what_was_approved_goes_out_at_its_time_exactly_so_and_once(both: Both) -> None:
