@@ -108,7 +108,8 @@ class Names:
         self.usable = [each for each in self.enabled if not each.draft]
         self.failed = {*failed, *(each.key for each in self.enabled if each.draft)}
         self.characters = self.of(models.Character)
-        self._rooms = {each.name: each.block.rooms for each in self.enabled if isinstance(each.block, models.Client)}
+        clients = ((each.name, each.block) for each in self.enabled if isinstance(each.block, models.Client))
+        self._rooms = {name: client.rooms for name, client in clients if client.rooms}
         self.parts: dict[str, Mapping[str, tuple[Definition, models.Provider | models.Evaluator]]]
         self.parts = {"provider": self.of(models.Provider), "evaluator": self.of(models.Evaluator)}
         self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
