@@ -15,7 +15,7 @@ LEGEND = (
 def marked(prompt: Prompt, tools: Sequence[Tool] = ()) -> Prompt:
     """The prompt with its marks. Their key is another for each prompt, so nothing in it can close them."""
     conversation = prompt.conversation
-    results = [said.text for said in conversation if said.role == "tool"]
+    results = [said.text for said in conversation if said.role == "tool" and not said.by_host]
     several = len({said.name for said in conversation if said.role == "user" and said.name}) > 1
     word = key(prompt.system, *(said.text for said in conversation[:1]), absent_from=(prompt.system, *results))
     legend = LEGEND.format(key=word) if tools or results else ""
@@ -27,7 +27,7 @@ def marked(prompt: Prompt, tools: Sequence[Tool] = ()) -> Prompt:
 
 
 def _marked(said: Said, word: str, several: bool) -> Said:
-    if said.role == "tool":
+    if said.role == "tool" and not said.by_host:
         return replace(said, text=f"<outside {word}>\n{clean(said.text)}\n</outside {word}>")
     if said.role == "user" and said.name and several:
         # Where several speak, a line of one of them could else begin like a word of another's.

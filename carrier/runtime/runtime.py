@@ -12,7 +12,7 @@ from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbo
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
-from carrier.runtime.acting import Acting
+from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Purses, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
@@ -280,8 +280,12 @@ def answers(agent: Agent, message: Message) -> bool:
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:
     """The prompt with what the model asked for, and what came of it."""
     asked = Said("assistant", completion.text, calls=completion.calls)
-    came = [Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id) for result in results]
-    return Prompt(prompt.system, (*prompt.conversation, asked, *came))
+    return Prompt(prompt.system, (*prompt.conversation, asked, *map(_came, results)))
+
+
+def _came(result: ActionResult) -> Said:
+    by_host = result.status == "pending" or result.text == IN_DOUBT.format(name=result.call.name)
+    return Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id, by_host=by_host)
 
 
 def _outcome(result: ActionResult) -> str:
