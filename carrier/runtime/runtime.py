@@ -239,9 +239,7 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(
-                turn, clean(response.text[:MOST_SAID]), partial(self._rewrite, turn, prompt)
-            )
+            text, held = await self._gates.approve(turn, _sayable(response.text), partial(self._rewrite, turn, prompt))
         return self._passed(text, held)
 
     def _passed(self, text: str, held: str) -> Response:

@@ -220,7 +220,9 @@ class OpenTurn:
         """All that who has caused the turn has said here, as far as the recent window goes."""
         cause = await self.cause()
         window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
-        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+        texts = [*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text]
+        # A line behind a `>` is quoted: somebody else has said it.
+        return "\n".join(line for text in texts for line in text.splitlines() if not line.startswith(">"))
 
     async def ask_approval(
         self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
