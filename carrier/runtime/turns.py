@@ -20,7 +20,8 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
-from carrier.quoting import clean, share
+from carrier.quoting import share
+from carrier.runtime import notices
 from carrier.runtime.journal import Journal
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -238,11 +239,11 @@ class OpenTurn:
             if full := calls.count(connection, clock, self.id, name, limits):
                 return full, False
             number, new = approvals.ask(connection, clock, asked)
-            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            text = notices.PENDING.format(number=number) if number else notices.TOO_MUCH_WAITS
             result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, asked, cause, shown)
+                notice = notices.notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
             return result, new
@@ -375,26 +376,6 @@ class OpenTurn:
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
-
-
-PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
-
-
-TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
-MOST_SHOWN = 1500
-"""Characters of arguments, where somebody is asked."""
-
-
-def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
-    """What is said to those who may approve, with all that they decide about."""
-    if len(shown) > MOST_SHOWN:
-        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
-    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
-    told = (
-        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
-        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
-    )
-    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)
