@@ -133,6 +133,8 @@ class Said:
     call_id: str = ""
     images: tuple[Image, ...] = ()
     """Sent to a model that sees; others are told that they are there."""
+    by_host: bool = False
+    """A result that is the host's own word: nothing in it comes from outside."""
 
 
 @dataclass(frozen=True, slots=True)

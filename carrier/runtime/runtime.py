@@ -15,7 +15,7 @@ from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbo
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
-from carrier.runtime.acting import Acting
+from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Payer, Purses, callers, stopped
@@ -297,9 +297,7 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(
-                turn, clean(response.text[:MOST_SAID]), partial(self._rewrite, turn, prompt)
-            )
+            text, held = await self._gates.approve(turn, _sayable(response.text), partial(self._rewrite, turn, prompt))
         return self._passed(text, held)
 
     def _passed(self, text: str, held: str) -> Response:
@@ -331,8 +329,12 @@ def _sayable(text: str) -> str:
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:
     """The prompt with what the model asked for, and what came of it."""
     asked = Said("assistant", completion.text, calls=completion.calls)
-    came = [Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id) for result in results]
-    return Prompt(prompt.system, (*prompt.conversation, asked, *came))
+    return Prompt(prompt.system, (*prompt.conversation, asked, *map(_came, results)))
+
+
+def _came(result: ActionResult) -> Said:
+    by_host = result.status == "pending" or result.text == IN_DOUBT.format(name=result.call.name)
+    return Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id, by_host=by_host)
 
 
 def _outcome(result: ActionResult) -> str:

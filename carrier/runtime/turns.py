@@ -25,7 +25,8 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
-from carrier.quoting import clean, share
+from carrier.quoting import share
+from carrier.runtime import asking
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
 from carrier.runtime.speaking import speech
@@ -281,7 +282,9 @@ class OpenTurn:
         """All that who has caused the turn has said here, as far as the recent window goes."""
         cause = await self.cause()
         window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
-        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+        texts = [*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text]
+        # A line behind a `>` is quoted: somebody else has said it.
+        return "\n".join(line for text in texts for line in text.splitlines() if not line.startswith(">"))
 
     async def ask_approval(
         self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
@@ -298,11 +301,11 @@ class OpenTurn:
             room = self._room_of_decisions(connection)
             asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire, reason)
             number, new = approvals.ask(connection, clock, asked)
-            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            text = asking.PENDING.format(number=number) if number else asking.TOO_MUCH_WAITS
             result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, asked, cause, shown)
+                notice = asking.notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
             return result, new
@@ -442,26 +445,6 @@ def _wait(agent: Agent, error: BaseException) -> NotNow | None:
         return None
     passes = error.kind in ("down", "busy") or error.retry_after
     return NotNow(str(error), min(error.retry_after or FIRST_LOOK, LONGEST_WAIT)) if passes else None
-
-
-PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
-
-
-TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
-MOST_SHOWN = 1500
-"""Characters of arguments, where somebody is asked."""
-
-
-def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
-    """What is said to those who may approve, with all that they decide about."""
-    if len(shown) > MOST_SHOWN:
-        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
-    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
-    told = (
-        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
-        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
-    )
-    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)
