@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, making, rooms, talking, testing
+from carrier.cli import cards, doctor, files, making, rooms, scheduling, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -121,3 +121,4 @@ for command in COMMANDS:
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)
+app.add_typer(scheduling.app, name="schedules")
