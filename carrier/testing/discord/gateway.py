@@ -190,10 +190,11 @@ class Gateway:
         self.server.changed()
 
     def _concerns(self, event: Event, session: Session) -> bool:
-        if event.only is not None:
-            return event.only is session.bot and session.holds(event.guild)
-        if not session.holds(event.guild) or (event.intents and not event.intents & session.intents):
+        wanted = not event.intents or event.intents & session.intents
+        if event.but is session.bot or not session.holds(event.guild) or not wanted:
             return False
+        if event.only is not None:
+            return event.only is session.bot
         if event.channel is not None:
             return sees(session.bot.id, event.channel)
         return event.guild is None or session.bot.id in event.guild.members

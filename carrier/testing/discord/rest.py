@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from carrier.testing.discord import faults, limits, rest_messages, rest_places
+from carrier.testing.discord import (
+    faults,
+    limits,
+    rest_interactions,
+    rest_messages,
+    rest_places,
+    rest_threads,
+    rest_webhooks,
+)
 from carrier.testing.discord.calls import Answer, Call, Route, parsed
 from carrier.testing.discord.errors import ApiError, not_allowed, not_found, unauthorized
 from carrier.testing.discord.faults import Fault, Rest
@@ -22,14 +30,14 @@ if TYPE_CHECKING:
     from carrier.testing.discord.local import Discord
 
 PREFIX = re.compile(r"/api/v(?:9|10)(?=/)")
-ROUTES = (*rest_messages.ROUTES, *rest_places.ROUTES)
+PARTS = (rest_messages, rest_places, rest_threads, rest_interactions, rest_webhooks)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "$")
 
 
-PATTERNS = [(_pattern(route.template), route) for route in ROUTES]
+PATTERNS = [(_pattern(route.template), route) for part in PARTS for route in part.ROUTES]
 MAJOR = ("channel", "guild", "webhook", "token")
 """What a bucket counts apart."""
 
@@ -112,7 +120,7 @@ class RestApi:
 
     async def _fail(self, fault: Fault) -> Sending:
         if fault.hang:
-            await self._server.closing.wait()
+            await self._server.server.closing.wait()
         if fault.hang or fault.reset:
             raise Cut
         return Sending(fault.status, fault.body, dict(fault.headers))
