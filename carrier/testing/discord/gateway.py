@@ -216,7 +216,8 @@ class Gateway:
             self.breach(bot, "IDENTIFY")
             return connection.send(Frame(INVALID, False))
         if self.starts.spent(bot):
-            return self.revoke(bot)
+            self.revoke(bot)
+            return connection.close(4004)
         session = Session(secrets.token_hex(16), bot, int(data["intents"]), (number, count))
         self.sessions[session.id] = session
         connection.attach(session, bool(data.get("compress")))
