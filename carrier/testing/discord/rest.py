@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from carrier.testing.discord import (
     faults,
@@ -38,6 +38,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 PATTERNS = [(_pattern(route.template), route) for part in PARTS for route in part.ROUTES]
+LARGEST = 120 * 1024 * 1024
+"""Bytes of a request that are read at all: ten files, and some more."""
 MAJOR = ("channel", "guild", "webhook", "token")
 """What a bucket counts apart."""
 
@@ -128,7 +130,7 @@ class RestApi:
     async def _right(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
         if self._server.limits.banned:
             return await self._fail(faults.page(429))
-        raw = await request.read()
+        raw, files = await _read(request)
         try:
             route, named = find(request.method, entry.path)
         except ApiError as error:
@@ -137,17 +139,15 @@ class RestApi:
         if not taken.ok:
             return self._limited(entry, route, taken)
         try:
-            answer = await self._handle(request, entry, Call(self._server, route, named, request.query, asker), raw)
+            answer = await self._handle(entry, Call(self._server, route, named, request.query, asker, files=files), raw)
         except ApiError as error:
             answer = Answer(error.body, error.status)
         return self._say(answer.status, answer.body, headers(route, taken))
 
-    async def _handle(self, request: web.BaseRequest, entry: Request, call: Call, raw: bytes) -> Answer:
+    async def _handle(self, entry: Request, call: Call, raw: bytes) -> Answer:
         if call.asker is None and not call.route.open:
             raise unauthorized()
-        if request.content_type.startswith("multipart/"):
-            await _read_parts(request, call)
-        elif raw:
+        if raw:
             call.body = parsed(raw)
         entry.body, entry.files = call.body, tuple(it.name for it in call.files.values())
         return await call.route.handle(call)
@@ -209,16 +209,17 @@ def headers(route: Route, taken: Taken) -> dict[str, str]:
     }
 
 
-async def _read_parts(request: web.BaseRequest, call: Call) -> None:
-    """`payload_json` is the form; what has a file name is a file."""
-    form: dict[str, Any] = {}
-    # The parts are read from what `read` has kept.
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            call.files[name] = File(value.filename, value.file.read(), value.content_type)
-        elif name == "payload_json":
-            call.body = parsed(str(value).encode())
-        else:
-            form[name] = value
-    if call.body is None:
-        call.body = form
+async def _read(request: web.BaseRequest) -> tuple[bytes, dict[str, File]]:
+    """The form as it came, and the files beside it by the name of their field."""
+    request = request.clone(client_max_size=LARGEST)
+    if not request.content_type.startswith("multipart/"):
+        return await request.read(), {}
+    form, files = b"", {}
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        content = bytes(await part.read())
+        if part.filename:
+            files[part.name or ""] = File(part.filename, content, part.headers.get("Content-Type"))
+        elif part.name == "payload_json":
+            form = content
+    return form, files
