@@ -317,11 +317,11 @@ async def test_an_interaction_can_be_answered_for_three_seconds_and_once() -> No
         message = await asked(place, client)
         seen: list[discord.Interaction] = []
 
-        async def keep(interaction: discord.Interaction) -> None:
+        async def on_interaction(interaction: discord.Interaction) -> None:
             seen.append(interaction)
 
-        client.on_interaction = keep
-        client._connection._view_store.remove_view(client.persistent_views[0])  # type: ignore[arg-type]
+        client.event(on_interaction)
+        client._connection._view_store.remove_view(client.persistent_views[0])
         place.discord.press(place.anna, message, "approve:17")
         await place.discord.until(lambda: seen)
         place.discord.clock.advance(4)

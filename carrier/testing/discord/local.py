@@ -37,7 +37,7 @@ class Discord:
         self.typed: list[tuple[float, int, int]] = []
         """When which bot (its id) showed that it types in which channel (its id)."""
         self.gateway, self.rest, self.control = Gateway(self), RestApi(self), Control(self)
-        self.world.hear = self.gateway.hear
+        self.world.hearers.append(self.gateway.hear)
         self.server = Server(self, port)
         self._change = asyncio.Event()
 
@@ -48,6 +48,10 @@ class Discord:
     @property
     def gateway_url(self) -> str:
         return f"ws://127.0.0.1:{self.server.port}/"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}/control"
 
     @property
     def breaches(self) -> list[Breach]:
