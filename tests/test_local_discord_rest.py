@@ -364,9 +364,10 @@ async def test_a_thread_that_is_locked_or_archived_is_held_to_its_rules() -> Non
             assert not thread.thread.archived
             place.discord.archive(thread, locked=True)
             locked = await cloud.say(thread, "knock")
+            unlocks = await cloud.ask("PATCH", f"/channels/{thread.id}", {"archived": False})
             moderator = await bot.say(thread, "I may")
 
-    assert (late.code, opened.status, locked.code, moderator.status) == (50083, 200, 160005, 200)
+    assert (late.code, opened.status, locked.code, unlocks.code, moderator.status) == (50083, 200, 160005, 50013, 200)
 
 
 async def test_a_forum_takes_posts_only() -> None:

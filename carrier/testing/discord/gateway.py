@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -184,9 +184,13 @@ class Gateway:
 
     def hear(self, event: Event) -> None:
         """Something happened in the world: each session that may know of it is told."""
-        for session in list(self.sessions.values()):
+        # What many sessions keep to be told again is one thing, not a copy each.
+        seen: dict[Reader, Mapping[str, Any]] = {}
+        for session in [it for it in self.sessions.values() if not self._ended(it)]:
             if self._concerns(event, session):
-                session.dispatch(event.name, event.data(self._reader(session)))
+                reader = self._reader(session)
+                seen[reader] = seen.get(reader) or event.data(reader)
+                session.dispatch(event.name, seen[reader])
         self.server.changed()
 
     def _concerns(self, event: Event, session: Session) -> bool:
@@ -284,13 +288,15 @@ class Gateway:
 
     def _kept(self, bot: Bot, id: str) -> Session | None:
         session = self.sessions.get(id)
-        if session is None or session.bot is not bot:
-            return None
-        away = 0 if session.connection else self.server.clock.now() - session.left_at
-        if away > self.server.clock.lasts(self.resumable):
+        return None if session is None or session.bot is not bot or self._ended(session) else session
+
+    def _ended(self, session: Session) -> bool:
+        """Whether it was left for so long that it is forgotten."""
+        clock = self.server.clock
+        ended = session.connection is None and clock.now() - session.left_at > clock.lasts(self.resumable)
+        if ended:
             self.forget(session)
-            return None
-        return session
+        return ended
 
     def revoke(self, bot: Bot) -> None:
         """The token is good no more; all sessions end. So Discord does to a bot that identifies too often."""

@@ -73,9 +73,13 @@ async def edit(call: Call) -> Answer:
         raise ApiError(403, 50005, "Cannot edit a message authored by another user")
     if not own:
         call.need(permissions.MANAGE_MESSAGES, message.channel)
-    if message.channel.thread and message.channel.thread.archived:
-        raise ApiError(400, 50083, "Thread is archived")
+    _check_open(message.channel)
     return Answer(shown(call, apply(call, message, form)))
+
+
+def _check_open(channel: Channel) -> None:
+    if channel.thread and channel.thread.archived:
+        raise ApiError(400, 50083, "Thread is archived")
 
 
 def apply(call: Call, message: Message, form: Mapping[str, Any]) -> Message:
@@ -150,6 +154,7 @@ def type_in(world: World, channel: Channel, user_id: int) -> None:
 
 async def react(call: Call) -> Answer:
     message, emoji = call.message, reactions.emoji(call.named["emoji"])
+    _check_open(message.channel)
     if emoji not in message.reactions:
         call.need(permissions.ADD_REACTIONS | permissions.READ_MESSAGE_HISTORY, message.channel)
     reactions.add(call.world, message, call.bot.user, emoji)
