@@ -196,7 +196,8 @@ async def test_the_command_opens_one_and_says_how_a_client_finds_it() -> None:
     out, err = await started.communicate(b"hello\n/who\n")
 
     assert started.returncode == 0, err.decode()
-    assert "token: local-tifa\nendpoint: { api: http://127.0.0.1:" in out.decode()
+    assert "token: ${LOCAL_TIFA_TOKEN}\nendpoint: { api: http://127.0.0.1:" in out.decode()
+    assert "\nLOCAL_TIFA_TOKEN=local-tifa\n" in out.decode()
     assert out.decode().endswith("owner\nyou\nTifa (not connected)\n")
 
 

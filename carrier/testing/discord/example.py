@@ -1,5 +1,6 @@
 """A small world to begin with, the same in each start: a guild with its channels, somebody, and the bots."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,11 @@ class Example:
     bots: tuple[Bot, ...]
 
 
+def token(name: str) -> str:
+    """The same in each start."""
+    return "local-" + re.sub(r"[^a-z0-9]+", "-", name.lower())
+
+
 def example(discord: Discord, bots: Sequence[str], user: str) -> Example:
     """`Local` with #general, #random and the forum #questions; a bot's token is `local-` and its name."""
     world = discord.world
@@ -28,7 +34,6 @@ def example(discord: Discord, bots: Sequence[str], user: str) -> Example:
     world.forum(guild, "questions", category, id=FIRST + 5)
     you = world.user(user, guilds=[guild], id=FIRST + 6)
     made = [
-        world.bot(name, guilds=[guild], token=f"local-{name.lower()}", id=FIRST + number)
-        for number, name in enumerate(bots, 10)
+        world.bot(name, guilds=[guild], token=token(name), id=FIRST + number) for number, name in enumerate(bots, 10)
     ]
     return Example(guild, general, you, tuple(made))
