@@ -434,7 +434,7 @@ class Sharded(discord.AutoShardedClient):
 
 async def test_shards_that_the_gateway_recommends_are_started() -> None:
     async with a_place(identify_every=0.0) as place, library(place.discord):
-        place.discord.gateway.guilds_a_shard = 1
+        place.discord.gateway.starts.guilds_a_shard = 1
         other = place.discord.world.guild("Shinra", id=place.guild.id ^ 1 << 22)
         place.discord.world.invite(other, place.tifa)
         client = Sharded(intents=discord.Intents(guilds=True), guild_ready_timeout=0.02)

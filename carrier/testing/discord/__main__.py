@@ -5,6 +5,7 @@ import asyncio
 import json
 import signal
 
+from carrier.testing.discord.control import Control
 from carrier.testing.discord.example import example
 from carrier.testing.discord.local import local_discord
 
@@ -17,9 +18,9 @@ async def serve(port: int, speed: float, identify_every: float, bots: list[str])
     async with local_discord(port=port, speed=speed, identify_every=identify_every) as discord:
         if bots:
             example(discord, bots, "you")
-        print(
-            json.dumps({"api": discord.api, "gateway": discord.gateway_url, "control": discord.control_url}), flush=True
-        )
+        discord.server.doors["/control/"] = Control(discord).serve
+        control = f"http://{discord.core.address}/control"
+        print(json.dumps({"api": discord.api, "gateway": discord.gateway_url, "control": control}), flush=True)
         await stopped.wait()
 
 

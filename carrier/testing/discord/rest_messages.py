@@ -22,11 +22,11 @@ async def create(call: Call) -> Answer:
     drafts.check_place(call, channel, bool(call.files))
     draft = drafts.draft(call, call.form, channel)
     if call.form.get("enforce_nonce") and draft.nonce is not None:
-        known = call.server.nonces.find(call.bot.id, draft.nonce)
+        known = call.core.nonces.find(call.bot.id, draft.nonce)
         if known is not None:
             return Answer(shown(call, known))
     message = posting.post(call.world, channel, call.bot.user, draft)
-    call.server.nonces.keep(message)
+    call.core.nonces.keep(message)
     return Answer({**shown(call, message), **({"nonce": draft.nonce} if draft.nonce is not None else {})})
 
 
@@ -135,7 +135,7 @@ async def typing(call: Call) -> Answer:
     channel = call.channel
     drafts.check_place(call, channel, False)
     type_in(call.world, channel, call.bot.id)
-    call.server.typed.append((call.world.clock.now(), call.bot.id, channel.id))
+    call.core.typed.append((call.world.clock.now(), call.bot.id, channel.id))
     return Answer()
 
 

@@ -19,17 +19,23 @@ async def application(call: Call) -> Answer:
 
 
 async def gateway(call: Call) -> Answer:
-    return Answer({"url": call.server.gateway_url})
+    return Answer({"url": call.core.gateway_url})
 
 
 async def gateway_bot(call: Call) -> Answer:
     return Answer(
         {
-            "url": call.server.gateway_url,
-            "shards": call.server.gateway.recommended_shards(call.bot),
-            "session_start_limit": call.server.gateway.starts.limit(call.bot),
+            "url": call.core.gateway_url,
+            "shards": _recommended(call),
+            "session_start_limit": call.core.starts.limit(call.bot),
         }
     )
+
+
+def _recommended(call: Call) -> int:
+    """How many shards its guilds need."""
+    mine = sum(call.bot.id in guild.members for guild in call.world.guilds.values())
+    return max(1, -(-mine // call.core.starts.guilds_a_shard))
 
 
 async def user(call: Call) -> Answer:
