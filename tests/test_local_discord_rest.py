@@ -510,3 +510,11 @@ async def test_an_answer_that_is_late_is_right() -> None:
         place.discord.faults.add(Rest("POST", MESSAGES), faults.delay(0.05))
 
         assert (await bot.say(place.general, "hello")).status == 200
+
+
+@pytest.mark.parametrize("form", [{"content": "x", "embeds": ["no"]}, {"content": "x", "flags": "many"}, ["x"]])
+async def test_a_form_of_another_shape_is_refused(form: object) -> None:
+    async with a_place() as place, wire(place.discord, place.tifa) as bot:
+        refused = await bot.ask("POST", at(place.general), form)
+
+    assert (refused.status, refused.code) == (400, 50035)

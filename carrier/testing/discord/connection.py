@@ -68,7 +68,7 @@ class Connection:
         self._outgoing: asyncio.Queue[Frame | Goodbye | str | bytes] = asyncio.Queue()
         zlib_stream = request.query.get("compress") == "zlib-stream"
         self._stream = zlib.compressobj() if zlib_stream else None
-        self._packs = False
+        self._packs = self._closed_by_us = False
         self._heard: deque[float] = deque(maxlen=MOST)
         self._beaten = asyncio.Event()
 
@@ -76,8 +76,6 @@ class Connection:
     def said_goodbye(self) -> bool:
         """Whether the bot closed in a way that ends the session."""
         return self._socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and not self._closed_by_us
-
-    _closed_by_us = False
 
     async def live(self) -> web.WebSocketResponse:
         await self._socket.prepare(self._request)

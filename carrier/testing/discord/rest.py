@@ -47,9 +47,11 @@ class RestApi:
         self._core = core
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        entry = self._enter(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bot ")
+        asker = self._core.world.bot_with(token)
+        entry = self._enter(request, hashed(token), asker.name if asker else "")
         try:
-            sending = await self._answer(request, entry)
+            sending = await self._answer(request, entry, asker)
         except Cut:
             return cut(request)
         finally:
@@ -57,30 +59,20 @@ class RestApi:
         entry.status = sending.status
         return sending.response()
 
-    def _enter(self, request: web.BaseRequest) -> Request:
+    def _enter(self, request: web.BaseRequest, token: str, bot: str) -> Request:
         """Write down who asks for what."""
-        token = request.headers.get("Authorization", "").removeprefix("Bot ")
-        bot = self._core.world.bot_with(token)
         path = PREFIX.sub("", request.rel_url.raw_path)
-        entry = Request(
-            self._core.clock.now(),
-            request.method,
-            path,
-            dict(request.query),
-            hashed(token),
-            bot.name if bot else "",
-        )
+        entry = Request(self._core.clock.now(), request.method, path, dict(request.query), token, bot)
         self._core.journal.requests.append(entry)
         return entry
 
-    async def _answer(self, request: web.BaseRequest, entry: Request) -> Sending:
+    async def _answer(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
         """As it should be, or as a fault says."""
-        asker = self._core.world.bot_with(request.headers.get("Authorization", "").removeprefix("Bot "))
         fault = self._core.faults.for_(Rest, entry.method, entry.path, asker.id if asker else 0)
         entry.fault = fault is not None
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
-        if fault and not fault.after and fault != faults.delay(fault.delay):
+        if fault and fault.answers and not fault.after:
             return await suffer(fault, self._core.closing)
         sending = await self._right(request, entry, asker)
         if fault and fault.after:
@@ -102,6 +94,9 @@ class RestApi:
             answer = await self._handle(entry, Call(self._core, route, named, request.query, asker, files=files), raw)
         except ApiError as error:
             answer = Answer(error.body, error.status)
+        # A form is read as it comes: what does not fit is the asker's mistake, told with where it was noticed.
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            answer = Answer({"message": f"Invalid Form Body: {error!r}", "code": 50035}, 400)
         return self._say(answer.status, answer.body, headers(route, taken))
 
     async def _handle(self, entry: Request, call: Call, raw: bytes) -> Answer:
