@@ -49,7 +49,15 @@ class Workshop:
 
     @property
     def given(self) -> Given:
-        return Given(self._recent, self.secrets, lambda: datetime.now(UTC), self._people, self._facts, self._documents)
+        return Given(
+            recent=self._recent,
+            secrets=self.secrets,
+            now=lambda: datetime.now(UTC),
+            people=self._people,
+            facts=self._facts,
+            documents=self._documents,
+            view=self.turns.abilities.view,
+        )
 
     @cached_property
     def documents(self) -> Documents:

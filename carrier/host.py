@@ -18,13 +18,15 @@ from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent
-from carrier.interfaces import Memories
+from carrier.interfaces import Client, Memories
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.abilities import Abilities
+from carrier.runtime.arrivals import Arrivals
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
@@ -63,7 +65,8 @@ class Host:
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
-        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
+        abilities = Abilities(self._client, settings.data)
+        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed, abilities)
         limits = settings.limits
         self.inbox = Inbox(
             ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace
@@ -80,7 +83,7 @@ class Host:
             port=lambda: self.settings.server.port,
             models=open_models(catalog.root, record),
         )
-        clients = Clients(workshop.client, ledger, self._deliver)
+        clients = Clients(workshop.client, ledger, self._arrivals)
         self.living = Living(catalog, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0
@@ -155,9 +158,12 @@ class Host:
         if reflection_is_due:
             self.jobs.wake.set()
 
-    async def _deliver(self, message: Message) -> None:
-        if not await self.decisions.hears(message):
-            await self.inbox.take_in(message)
+    def _client(self, name: str) -> Client | None:
+        return self.clients[name].client if name in self.clients else None
+
+    def _arrivals(self, client: str) -> Arrivals:
+        data, decides = self._at_start.data, self.decisions.hears
+        return Arrivals(client, self.inbox, self.ledger, self.memories, data, decides)
 
     # --- made equal to the files
 

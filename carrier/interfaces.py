@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.types import (
     ActionResult,
     Agent,
+    Attachment,
     Completion,
     Line,
     Memory,
@@ -17,6 +19,7 @@ from carrier.types import (
     Recalled,
     Request,
     Response,
+    RoomView,
     Scope,
 )
 
@@ -78,6 +81,10 @@ async def _nothing(*asked: object) -> list[Any]:
     return []
 
 
+def _unknown(room: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a part is handed when it is made, as `Part(settings, given)`: the few things of the host it may use."""
@@ -93,10 +100,32 @@ class Given:
     """What is known of people, as far as the agent's memory goes, the newest first."""
     documents: Callable[[Turn, str, int], Awaitable[list[Recalled]]] = _nothing
     """What comes up for a text in what the agent was given to read, strongest first."""
+    view: Callable[[str], RoomView | None] = _unknown
+    """A room as people on its platform see it, if its client can tell."""
 
 
-Deliver = Callable[[Message], Awaitable[None]]
-"""Take a message in: when it returns, the message is on disk and may be acknowledged."""
+class Deliver(Protocol):
+    """Where a client hands over what it hears: what has returned is on disk. Most clients only call it."""
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        """Take a message in: when it returns, it may be acknowledged. The same one again is only found.
+
+        `cursor` says where the client goes on in that room after a restart; it is kept together with the message.
+        """
+
+    async def edited(self, message: Message) -> None:
+        """What was said before is another text now, with other files: it is the one that is answered, if it was not
+        yet, and that prompts and memory know."""
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        """What was said before was taken back: it is answered no more, and leaves prompts and memory. With `forget`
+        its words are kept nowhere."""
+
+    async def cursors(self) -> Mapping[str, str]:
+        """Where the client goes on, by room."""
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        """Keep where the client goes on, by room."""
 
 
 class Client(Protocol):
@@ -119,6 +148,23 @@ class Client(Protocol):
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """Look whether an earlier attempt was taken: its platform id or None; raises `CannotLook`."""
+
+
+class AbleClient(Client, Protocol):
+    """What a client may be able to do besides. The host looks for each by its name, and does without."""
+
+    def split(self, outgoing: Outgoing) -> Sequence[Outgoing]:
+        """What the platform takes as several messages, each with a key of its own. Called in the transaction that ends
+        a turn: it follows from the text alone."""
+
+    def composing(self, room: str, on: bool) -> None:
+        """An agent begins to write there, or has ended; called once more than before for each agent that does."""
+
+    async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
+        """The files of a message, put into the data folder as far as they are wanted; the others are only named."""
+
+    def view(self, room: str) -> RoomView | None:
+        """A room as people see it, if that is known now."""
 
 
 class Action(Protocol):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,10 @@ from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.tables import outbox
 from carrier.runtime.outbox import Sender
 from carrier.runtime.supervisor import LivingClient
-from carrier.testing.clients import FakeClient
+from carrier.testing.clients import Delivered, FakeClient
 from carrier.types import ClientDefinition, Message, Outgoing
 
 HELLO = Message("chat", "1", "chat/a", "chat:anna", "Hello")
-
-
-@dataclass
-class Delivered:
-    """Takes messages in, and tells how many there are."""
-
-    messages: "asyncio.Queue[Message]" = field(default_factory=asyncio.Queue)
-
-    async def __call__(self, message: Message) -> None:
-        self.messages.put_nowait(message)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
+from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, to_message
 from carrier.ledger.memory_log import log_memory
@@ -32,8 +33,15 @@ _add = insert(messages)
 _file = insert(inbox)
 
 
-def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
-    """Store a message for the agents that answer or only hear it; one whose id is known changes nothing."""
+def take_in(
+    connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place], cursor: str = ""
+) -> Intake:
+    """Store a message for the agents that answer or only hear it; one whose id is known changes nothing.
+
+    `cursor` is where its client goes on in that room.
+    """
+    if cursor:
+        move_cursor(connection, message.client, message.room, cursor)
     if found := connection.execute(_known, {"id": message.id}).one_or_none():
         known = to_message(found)
         return Intake(known, new=False, same=_content(known) == _content(message))

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Literal, Protocol
 
 from carrier.errors import Conflict, LedgerError, Overloaded
 from carrier.interfaces import Memories
-from carrier.ledger import intake
+from carrier.ledger import changes, intake
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import turn_id
@@ -72,11 +73,13 @@ class Inbox:
         self._turns: set[asyncio.Task[None]] = set()
         self._filing: set[asyncio.Future[intake.Intake]] = set()
         self._at_hand: dict[str, Message] = {}
+        self._changing: Counter[str] = Counter()
+        """Messages that are being edited or withdrawn."""
         self._suspects = 0
         self._one_suspect = asyncio.Lock()
 
-    async def take_in(self, message: Message, may_refuse: bool = False) -> Receipt:
-        """Store a message and queue its turns; the same one again is only found.
+    async def take_in(self, message: Message, may_refuse: bool = False, cursor: str = "") -> Receipt:
+        """Store a message and queue its turns; the same one again is only found. `cursor` is its client's, in the room.
 
         A door that can refuse gets Overloaded for what an agent cannot keep waiting, and Conflict for another message
         under a known id. For all others such a message is heard, not answered, or counts as the known one.
@@ -90,7 +93,7 @@ class Inbox:
         filed: dict[str, intake.Place] = {a: "waiting" if it == "waiting" else "heard" for a, it in places.items()}
         # Submitted before the first await: messages keep the order they arrived in.
         committed = self._ledger.submit(
-            partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed)
+            partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed, cursor=cursor)
         )
         self._memories.expect(message.text)
         # A door that is closed meanwhile must not keep a message that is on disk from its turn.
@@ -112,11 +115,32 @@ class Inbox:
     def queue(self, taken: intake.Intake) -> None:
         """Remember a message that is on disk, and queue its turns."""
         self._memories.put(taken.memories)
-        if taken.waiting and len(self._at_hand) < MOST_AT_HAND:
+        if taken.waiting and len(self._at_hand) < MOST_AT_HAND and not self._changing[taken.message.id]:
             self._at_hand[taken.message.id] = taken.message
         for agent in taken.waiting:
             self.lanes.put(Lane(agent, taken.message.room), taken.message.id)
         self._more.set()
+
+    async def edited(self, message: Message) -> changes.Changed:
+        """A message that was taken in says something else now: so it is answered, if it was not yet."""
+        message = self._storable(message)
+        return await self._changed([message.id], partial(changes.edit, message=message))
+
+    async def withdrawn(self, ids: Collection[str], forget: bool) -> changes.Changed:
+        """Messages that were taken in are taken back: what waits for an answer gets none."""
+        return await self._changed(ids, partial(changes.withdraw, ids=ids, forget=forget))
+
+    async def _changed(self, ids: Collection[str], change: Callable[..., changes.Changed]) -> changes.Changed:
+        # A turn reads again what it would have had at hand, and finds what has changed.
+        for id in ids:
+            self._at_hand.pop(id, None)
+        self._changing.update(ids)
+        try:
+            changed = await self._ledger.write(partial(change, clock=self._ledger.clock))
+        finally:
+            self._changing -= Counter(ids)
+        self._memories.put(changed.memories)
+        return changed
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self.message_chars]

@@ -117,6 +117,8 @@ class AgentRuntime:
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
+            turn.compose()
+            await turn.fetch()
             if turn.message.kind != "approval" and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
@@ -157,7 +159,7 @@ class AgentRuntime:
             )
             turn.state = state.said
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": self._acting.tools}
-            return compose_context(self.agent, await (fill or self._fill)(values), turn.message, state)
+            return compose_context(self.agent, await (fill or self._fill)(values), turn.message, state, turn.images())
 
     async def _fill(self, values: Mapping[str, object]) -> str:
         return self.parts.templates.render(self.agent.templates["chat"], values)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import ChainableUndefined
 
 from carrier.interfaces import Provider, Turn
-from carrier.types import Agent, Line, Memory, Message, Prompt, Recalled, Said
+from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +90,13 @@ def window(agent: Agent) -> int:
     return agent.model.window or WINDOW
 
 
-def compose_context(agent: Agent, system: str, message: Message, state: State) -> Prompt:
+def compose_context(
+    agent: Agent, system: str, message: Message, state: State, images: tuple[Image, ...] = ()
+) -> Prompt:
     """The rendered template, and the conversation: of the recent lines as many as fit, the latest, then the message."""
     recent = state.said.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
-    system, asked = system.strip(), Said("user", spoken(message), message.sender_name)
+    system, asked = system.strip(), Said("user", spoken(message), message.sender_name, images=images)
     space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked)
     count = _first_that_fit([tokens(line) for line in reversed(lines)], space)
     left_out = list(state.left_out)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,7 +61,7 @@ class LivingClient:
         try:
             async with asyncio.TaskGroup() as both:
                 self._sending = both.create_task(self._send(), name=f"sender {name}")
-                await self.client.run(self._hear)
+                await self.client.run(_Hearing(self.serves, self.deliver))
                 self._sending.cancel()
             self.state = "ended"
             log.info("%s: ended", name)
@@ -73,11 +74,6 @@ class LivingClient:
     async def _send(self) -> None:
         await self.serves.wait()
         await self.sender.run()
-
-    async def _hear(self, message: Message) -> None:
-        """On trial it waits: one that never comes to serve may hear another account, and must put nothing in."""
-        await self.serves.wait()
-        await self.deliver(message)
 
     def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
@@ -112,6 +108,33 @@ class LivingClient:
         self.sender.finish()
         if self._sending:
             await asyncio.wait([self._sending], timeout=LAST_SECONDS)
+
+
+@dataclass(frozen=True)
+class _Hearing:
+    """On trial all waits: a client that never comes to serve may hear another account, and must put nothing in."""
+
+    serves: asyncio.Event
+    deliver: Deliver
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        await self.serves.wait()
+        await self.deliver(message, cursor)
+
+    async def edited(self, message: Message) -> None:
+        await self.serves.wait()
+        await self.deliver.edited(message)
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        await self.serves.wait()
+        await self.deliver.withdrawn(platform_ids, forget)
+
+    async def cursors(self) -> Mapping[str, str]:
+        return await self.deliver.cursors()
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        await self.serves.wait()
+        await self.deliver.move(cursors)
 
 
 def _end_if_cancelled() -> None:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -19,6 +19,7 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
+from carrier.runtime.abilities import Abilities
 from carrier.runtime.journal import Journal
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -28,6 +29,7 @@ from carrier.types import (
     Agent,
     Completion,
     Ended,
+    Image,
     Memory,
     Message,
     Outgoing,
@@ -57,6 +59,7 @@ class Turns:
     """Tells a client's sender, by the client's name, that rows wait for it."""
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
+    abilities: Abilities = field(default_factory=Abilities)
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
@@ -115,6 +118,7 @@ class OpenTurn:
     timings: Timings = field(default_factory=Timings)
     _said: list[str] = field(default_factory=list)
     _closed: bool = False
+    _composes: bool = False
 
     @property
     def id(self) -> str:
@@ -133,6 +137,8 @@ class OpenTurn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self.turns.windows.forget(self.agent, self.message)
+        if self._composes:
+            self.turns.abilities.composing(self.message.client, self.message.room, on=False)
         if error is None or self._closed or isinstance(error, LedgerError):
             return False
         if isinstance(error, Exception):
@@ -214,7 +220,9 @@ class OpenTurn:
             if new and settings.room:
                 notice = _notice(self.agent, number, call, asker, self.message.room)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
-                rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
+                outgoing = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
+                for piece in self.turns.abilities.split(outgoing):
+                    rows.send(connection, clock, piece)
             return result, new
 
         self.journal.submit(transaction)
@@ -251,6 +259,24 @@ class OpenTurn:
         """Room, entity and participant exist from now on."""
         self.journal.submit(partial(connect, message=self.message))
 
+    def compose(self) -> None:
+        """It is shown in the room that an answer is being written, until the turn ends."""
+        self._composes = True
+        self.turns.abilities.composing(self.message.client, self.message.room, on=True)
+
+    async def fetch(self) -> None:
+        """What came with the message is on disk from now on, as far as its client could get it."""
+        if any(file.url and not (file.path or file.text) for file in self.message.attachments):
+            files = await self.turns.abilities.fetch(self.message)
+            self.taken = replace(self.taken, message=replace(self.message, attachments=files))
+            self.journal.submit(lambda connection, clock: rows.attach(connection, self.message.id, files))
+
+    def images(self) -> tuple[Image, ...]:
+        """The pictures that came with the message."""
+        folder = self.turns.abilities.data
+        pictures = (file for file in self.message.attachments if file.path and file.media_type.startswith("image/"))
+        return tuple(Image(picture.media_type, str(folder / picture.path)) for picture in pictures)
+
     async def action_ends(self, name: str, result: ActionResult, said: Sequence[str] = ()) -> None:
         """The result of an action and what it said, in one transaction."""
         speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
@@ -278,7 +304,7 @@ class OpenTurn:
         # A decision has no place on the platform: what was said to it answers what led to it.
         reply_to = message.reply_to if message.kind == "approval" else message.platform_id
         outgoing = Outgoing(id, message.client, message.room, text, agent.name, reply_to)
-        return rows.Speech(id, text, memory, (outgoing,))
+        return rows.Speech(id, text, memory, tuple(self.turns.abilities.split(outgoing)))
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         self._said.extend(speech.text for speech in speeches)

@@ -1,0 +1,57 @@
+"""What clients hand over: messages, and what becomes of them on the platform afterwards."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from carrier.interfaces import Memories
+from carrier.ledger.changes import Changed
+from carrier.ledger.cursors import cursors_of, move_all
+from carrier.ledger.engine import Ledger
+from carrier.runtime.inbox import Inbox
+from carrier.types import Message
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """`interfaces.Deliver` for one client."""
+
+    client: str
+    inbox: Inbox
+    ledger: Ledger
+    memories: Memories
+    data: Path
+    decides: Callable[[Message], Awaitable[bool]]
+    """Whether a message was a decision about an approval, and is thereby done with."""
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        if not await self.decides(message):
+            await self.inbox.take_in(message, cursor=cursor)
+        elif cursor:
+            await self.move({message.room: cursor})
+
+    async def edited(self, message: Message) -> None:
+        await self._follow(await self.inbox.edited(message))
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        ids = [f"{self.client}:{platform_id}" for platform_id in platform_ids]
+        await self._follow(await self.inbox.withdrawn(ids, forget))
+
+    async def _follow(self, changed: Changed) -> None:
+        if changed.forgotten:
+            await self.memories.forget(changed.forgotten)
+        if changed.files:
+            await asyncio.to_thread(_remove, [self.data / file for file in changed.files])
+
+    async def cursors(self) -> Mapping[str, str]:
+        return await self.ledger.read(partial(cursors_of, owner=self.client))
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        await self.ledger.write(partial(move_all, owner=self.client, positions=dict(cursors)))
+
+
+def _remove(files: Collection[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
