@@ -1,0 +1,216 @@
+"""The REST API: finds the route, who asks and the limits, and writes each answer as Discord does."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from carrier.testing.discord import faults, limits, rest_messages, rest_places
+from carrier.testing.discord.calls import Answer, Call, Route, parsed
+from carrier.testing.discord.errors import ApiError, not_allowed, not_found, unauthorized
+from carrier.testing.discord.faults import Fault, Rest
+from carrier.testing.discord.journal import Request, hashed
+from carrier.testing.discord.limits import Breach, Taken
+from carrier.testing.discord.things import Bot, File
+
+if TYPE_CHECKING:
+    from carrier.testing.discord.local import Discord
+
+PREFIX = re.compile(r"/api/v(?:9|10)(?=/)")
+ROUTES = (*rest_messages.ROUTES, *rest_places.ROUTES)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "$")
+
+
+PATTERNS = [(_pattern(route.template), route) for route in ROUTES]
+MAJOR = ("channel", "guild", "webhook", "token")
+"""What a bucket counts apart."""
+
+
+class Cut(Exception):
+    """The connection is cut instead of an answer."""
+
+
+@dataclass
+class Sending:
+    """An answer with its headers, until it is written."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> web.Response:
+        return web.Response(status=self.status, body=self.body or None, headers=self.headers)
+
+
+def cut(request: web.BaseRequest) -> web.Response:
+    """End the connection; what is returned goes nowhere."""
+    if request.transport:
+        request.transport.abort()
+    return web.Response()
+
+
+class RestApi:
+    def __init__(self, server: "Discord"):
+        self._server = server
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        entry = self._enter(request)
+        try:
+            sending = await self._answer(request, entry)
+        except Cut:
+            return cut(request)
+        finally:
+            self._server.changed()
+        entry.status = sending.status
+        return sending.response()
+
+    async def fail(self, request: web.BaseRequest, fault: Fault) -> web.Response:
+        """What a fault makes of a request that is not of this API."""
+        await asyncio.sleep(fault.delay)
+        try:
+            return (await self._fail(fault)).response()
+        except Cut:
+            return cut(request)
+
+    def _enter(self, request: web.BaseRequest) -> Request:
+        """Write down who asks for what."""
+        token = request.headers.get("Authorization", "").removeprefix("Bot ")
+        bot = self._server.world.bot_with(token)
+        path = PREFIX.sub("", request.rel_url.raw_path)
+        entry = Request(
+            self._server.clock.now(),
+            request.method,
+            path,
+            dict(request.query),
+            hashed(token),
+            bot.name if bot else "",
+        )
+        self._server.journal.requests.append(entry)
+        return entry
+
+    async def _answer(self, request: web.BaseRequest, entry: Request) -> Sending:
+        """As it should be, or as a fault says."""
+        asker = self._server.world.bot_with(request.headers.get("Authorization", "").removeprefix("Bot "))
+        fault = self._server.faults.for_(Rest, entry.method, entry.path, asker.id if asker else 0)
+        entry.fault = fault is not None
+        if fault and fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault and not fault.after and fault != faults.delay(fault.delay):
+            return await self._fail(fault)
+        sending = await self._right(request, entry, asker)
+        if fault and fault.after:
+            return await self._fail(fault)
+        return sending
+
+    async def _fail(self, fault: Fault) -> Sending:
+        if fault.hang:
+            await self._server.closing.wait()
+        if fault.hang or fault.reset:
+            raise Cut
+        return Sending(fault.status, fault.body, dict(fault.headers))
+
+    async def _right(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
+        if self._server.limits.banned:
+            return await self._fail(faults.page(429))
+        raw = await request.read()
+        try:
+            route, named = find(request.method, entry.path)
+        except ApiError as error:
+            return self._say(error.status, error.body)
+        taken = self._take(entry, route, named, asker)
+        if not taken.ok:
+            return self._limited(entry, route, taken)
+        try:
+            answer = await self._handle(request, entry, Call(self._server, route, named, request.query, asker), raw)
+        except ApiError as error:
+            answer = Answer(error.body, error.status)
+        return self._say(answer.status, answer.body, headers(route, taken))
+
+    async def _handle(self, request: web.BaseRequest, entry: Request, call: Call, raw: bytes) -> Answer:
+        if call.asker is None and not call.route.open:
+            raise unauthorized()
+        if request.content_type.startswith("multipart/"):
+            await _read_parts(request, call)
+        elif raw:
+            call.body = parsed(raw)
+        entry.body, entry.files = call.body, tuple(it.name for it in call.files.values())
+        return await call.route.handle(call)
+
+    def _take(self, entry: Request, route: Route, named: Mapping[str, str], asker: Bot | None) -> Taken:
+        """Count it against its bucket, and against all that this bot may ask."""
+        who = asker.id if asker else 0
+        kept = self._server.limits
+        # What answers an interaction is not bound to it.
+        if not route.open:
+            whole = kept.take(("global", who), kept.everything)
+            if not whole.ok:
+                return Taken(False, kept.everything, -1, whole.reset_after)
+        name = f"{route.method} {route.template}"
+        major = tuple(named.get(it, "") for it in MAJOR)
+        return kept.take((who, name, major), kept.rate(name))
+
+    def _limited(self, entry: Request, route: Route, taken: Taken) -> Sending:
+        """429, and a line among the breaches."""
+        scope = "global" if taken.remaining < 0 else "user"
+        kept = self._server.limits
+        kept.breaches.append(Breach(entry.bot, entry.method, entry.path, scope, entry.at))
+        fault = faults.rate_limited(round(taken.reset_after, 3), scope=scope)
+        told = headers(route, taken) if scope == "user" else {}
+        return self._say(429, json.loads(fault.body), {**told, **fault.headers})
+
+    def _say(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> Sending:
+        if status in (401, 403, 429):
+            self._server.limits.count_invalid()
+        if body is None:
+            return Sending(204, headers={"Via": "1.1 google", **(headers or {})})
+        # Exactly this type: a client may compare it.
+        told = {"Content-Type": "application/json", "Via": "1.1 google", **(headers or {})}
+        return Sending(status, json.dumps(body).encode(), told)
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The route and what stands in its braces; raises ApiError 404, or 405 for another method's path."""
+    fitting = [(match, route) for pattern, route in PATTERNS if (match := pattern.match(path))]
+    for match, route in _plainest_first(fitting):
+        if route.method == method:
+            return route, match.groupdict()
+    raise not_allowed() if fitting else not_found()
+
+
+def _plainest_first(fitting: Iterable[tuple[re.Match[str], Route]]) -> list[tuple[re.Match[str], Route]]:
+    """`/users/@me` is meant before `/users/{user}`."""
+    return sorted(fitting, key=lambda it: len(it[0].groupdict()))
+
+
+def headers(route: Route, taken: Taken) -> dict[str, str]:
+    reset = round(taken.reset_after, 3)
+    return {
+        "X-RateLimit-Limit": str(taken.rate.requests),
+        "X-RateLimit-Remaining": str(taken.remaining),
+        "X-RateLimit-Reset": f"{reset + time.time():.3f}",
+        "X-RateLimit-Reset-After": f"{reset:.3f}",
+        "X-RateLimit-Bucket": limits.bucket(f"{route.method} {route.template}"),
+    }
+
+
+async def _read_parts(request: web.BaseRequest, call: Call) -> None:
+    """`payload_json` is the form; what has a file name is a file."""
+    form: dict[str, Any] = {}
+    # The parts are read from what `read` has kept.
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            call.files[name] = File(value.filename, value.file.read(), value.content_type)
+        elif name == "payload_json":
+            call.body = parsed(str(value).encode())
+        else:
+            form[name] = value
+    if call.body is None:
+        call.body = form
