@@ -12,14 +12,30 @@
         discord.say(anna, general, "hello", mentions=[tifa])
         await discord.until(lambda: discord.said(general, tifa))
 
-`world` makes users, bots, guilds, roles, channels and direct messages; on `discord` people act (`say`, `edit`,
-`delete`, `react`, `type`), and what came of it is read (`feed`, `said`, `until`, `journal`, `breaches`, `typed`).
-`gateway` does to connections what Discord does (`close`, `abort`, `reconnect`, `invalidate`, `silence`, `deafen`,
-`dispatch`, `send_raw`), `faults.add(match, fault)` lets the n-th request or frame go wrong, `limits` and
-`gateway.starts` hold the rates, `clock` the time, `down` and `up` an outage.
+What there is, in `world`: `guild category text forum role user bot dm` make; `join leave invite give take allow deny
+delete_channel reset_token` change. Whoever is connected is told.
+
+What people do, in `discord`: `say edit delete react unreact type thread post archive`, and `command press choose`,
+which give an `Interaction` with what was answered to it (`answered original followups texts`).
+
+What came of it: `feed(channel)` (messages, with `pinged`, `nonce`, `edits`, `reactions`), `said(channel, author)`,
+`until(holds, seconds)`, `typed`, `journal.of(method, path, bot)`, `gateway.heard`, `breaches` of rate limits.
+
+What goes wrong: `gateway.close(4000) abort reconnect invalidate silence deafen beat send send_raw dispatch revoke`,
+each for one bot or all; `down()` and `up()`; and by script
+
+    from carrier.testing.discord.faults import Connect, Received, Rest, Sent, reset, status
+    discord.faults.add(Rest("POST", r"/messages$", nth=2), status(503, after=True))   # made, and not said so
+    discord.faults.always(Connect("/resume"), reset())
+
+How fast it goes: `local_discord(speed=20)`, `clock.advance(seconds)`, `limits.routes["POST /channels/…"]`,
+`limits.everything`, `gateway.heartbeat`, `gateway.starts`, `gateway.resumable`, `nonces.lasts`, `world.cdn.lasts`.
+
+`python -m carrier.testing.discord` is the same as a process, with a control over HTTP (see `control`).
 """
 
+from carrier.testing.discord.interactions import Interaction
 from carrier.testing.discord.local import Discord, local_discord
 from carrier.testing.discord.things import Bot, Channel, File, Guild, Message, Role, User
 
-__all__ = ["Bot", "Channel", "Discord", "File", "Guild", "Message", "Role", "User", "local_discord"]
+__all__ = ["Bot", "Channel", "Discord", "File", "Guild", "Interaction", "Message", "Role", "User", "local_discord"]

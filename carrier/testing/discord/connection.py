@@ -4,6 +4,7 @@ import asyncio
 import json
 import zlib
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class Connection:
         self._stream = zlib.compressobj() if zlib_stream else None
         self._packs = False
         self._heard: deque[float] = deque(maxlen=MOST)
-        self._last_beat = 0.0
+        self._beaten = asyncio.Event()
 
     @property
     def said_goodbye(self) -> bool:
@@ -75,7 +76,6 @@ class Connection:
 
     async def live(self) -> web.WebSocketResponse:
         await self._socket.prepare(self._request)
-        self._last_beat = self._gateway.server.clock.now()
         beat = self._gateway.server.clock.lasts(self._gateway.heartbeat)
         self.send(Frame(10, {"heartbeat_interval": round(beat * 1000), "_trace": []}))
         if self._request.query.get("v") not in ("9", "10"):
@@ -198,7 +198,7 @@ class Connection:
     def _obey(self, op: Any, data: Any) -> None:
         match op:
             case 1:
-                self._last_beat = self._gateway.server.clock.now()
+                self._beaten.set()
                 if not self.deaf:
                     self.send(Frame(11, None))
             case 2 | 6 if self.session:
@@ -211,7 +211,7 @@ class Connection:
                 self._gateway.resume(self, data)
             case 3 | 4 | 8 | 31 if self.session is None:
                 self.close(4003)
-            case 8 if isinstance(data, dict):
+            case 8 if self.session and isinstance(data, dict):
                 self._gateway.members(self.session, data)
             case 3 | 4 | 31:
                 pass  # what it shows and where it speaks is nobody's business here
@@ -220,10 +220,11 @@ class Connection:
 
     async def _watch(self) -> None:
         """A bot that sends no heartbeat is taken for gone."""
-        clock = self._gateway.server.clock
-        patience = self._gateway.heartbeat * 1.5
-        while clock.now() - self._last_beat < clock.lasts(patience):
-            await asyncio.sleep(clock.lasts(patience) / 4)
+        patience = self._gateway.server.clock.lasts(self._gateway.heartbeat * 1.5)
+        with suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(self._beaten.wait(), patience)
+                self._beaten.clear()
         self.close(4009)
 
 

@@ -7,7 +7,7 @@ from carrier.testing.discord import permissions, posting
 from carrier.testing.discord.calls import Call, snowflake_in
 from carrier.testing.discord.errors import ApiError, empty_message, invalid, too_long
 from carrier.testing.discord.posting import Draft
-from carrier.testing.discord.things import DM, FORUM, CATEGORY, Channel, File, Message
+from carrier.testing.discord.things import CATEGORY, DM, FORUM, Channel, File, Message
 
 CONTENT, NONCE, EMBEDS, FILES = 2000, 25, 10, 10
 MOST_BYTES = 10 * 1024 * 1024

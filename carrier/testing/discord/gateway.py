@@ -190,10 +190,11 @@ class Gateway:
         self.server.changed()
 
     def _concerns(self, event: Event, session: Session) -> bool:
-        if event.only is not None:
-            return event.only is session.bot and session.holds(event.guild)
-        if not session.holds(event.guild) or (event.intents and not event.intents & session.intents):
+        wanted = not event.intents or event.intents & session.intents
+        if event.but is session.bot or not session.holds(event.guild) or not wanted:
             return False
+        if event.only is not None:
+            return event.only is session.bot
         if event.channel is not None:
             return sees(session.bot.id, event.channel)
         return event.guild is None or session.bot.id in event.guild.members
@@ -215,7 +216,8 @@ class Gateway:
             self.breach(bot, "IDENTIFY")
             return connection.send(Frame(INVALID, False))
         if self.starts.spent(bot):
-            return self.revoke(bot)
+            self.revoke(bot)
+            return connection.close(4004)
         session = Session(secrets.token_hex(16), bot, int(data["intents"]), (number, count))
         self.sessions[session.id] = session
         connection.attach(session, bool(data.get("compress")))

@@ -1,63 +1,73 @@
-"""A Discord on loopback: what it is made of, how it is opened, and what people do in it."""
+"""A Discord on loopback: what it is made of, and what people do in it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import web
-
-from carrier.testing.discord import cdn, posting, reactions
+from carrier.testing.discord import posting, reactions, threads
 from carrier.testing.discord.cdn import Cdn
 from carrier.testing.discord.clock import Clock
+from carrier.testing.discord.control import Control
 from carrier.testing.discord.faults import Faults
 from carrier.testing.discord.gateway import Gateway
+from carrier.testing.discord.interactions import Interaction, Interactions
 from carrier.testing.discord.journal import Journal
 from carrier.testing.discord.limits import Breach, Limits
 from carrier.testing.discord.nonces import Nonces
 from carrier.testing.discord.posting import Draft
 from carrier.testing.discord.rest import RestApi
 from carrier.testing.discord.rest_messages import type_in
+from carrier.testing.discord.server import Server
 from carrier.testing.discord.things import Bot, Channel, File, Message, User
 from carrier.testing.discord.world import World
+
+LONGEST = 2000
 
 
 class Discord:
     """See the package's own words for what can be done with it."""
 
     def __init__(self, port: int = 0, speed: float = 1.0):
-        self.port = port
         self.clock = Clock(speed)
         self.world = World(self.clock, Cdn(self.clock))
         self.faults, self.journal = Faults(), Journal()
         self.limits, self.nonces = Limits(self.clock), Nonces(self.clock)
+        self.interactions = Interactions(self.world)
         self.typed: list[tuple[float, int, int]] = []
         """When which bot (its id) showed that it types in which channel (its id)."""
-        self.closing = asyncio.Event()
-        self.gateway, self.rest = Gateway(self), RestApi(self)
+        self.gateway, self.rest, self.control = Gateway(self), RestApi(self), Control(self)
         self.world.hear = self.gateway.hear
-        self._runner: web.ServerRunner | None = None
-        self._site: web.SockSite | None = None
+        self.server = Server(self, port)
         self._change = asyncio.Event()
 
     @property
     def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/v10"
+        return f"http://127.0.0.1:{self.server.port}/api/v10"
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/"
+        return f"ws://127.0.0.1:{self.server.port}/"
 
     @property
     def breaches(self) -> list[Breach]:
+        """The requests that came although a rate limit was used up."""
         return self.limits.breaches
+
+    async def up(self) -> None:
+        """Begin to listen; after an outage on the same port as before."""
+        await self.server.up()
+        self.world.cdn.base = f"http://127.0.0.1:{self.server.port}"
+
+    async def down(self) -> None:
+        """Cut every connection and refuse new ones; all that was said stays."""
+        await self.server.down()
 
     # What people do
 
     def say(
         self,
-        user: User,
+        who: User | Bot,
         channel: Channel,
         text: str = "",
         *,
@@ -67,18 +77,17 @@ class Discord:
         ping: bool = True,
         **more: Any,
     ) -> Message:
-        """A person says something; `mentions` are put in front, `more` is of `Draft`.
+        """Somebody says something; `mentions` are put in front, `more` is of `Draft`.
 
         As in Discord's own app a text of over 2,000 characters becomes a file `message.txt`.
         """
-        self._must_be_there(user, channel)
-        files = tuple(files)
+        user = _there(who, channel)
         content = " ".join([*(it.mention for it in mentions), text]).strip()
-        if len(content) > 2000:
+        if len(content) > LONGEST:
             content, files = "", (*files, File("message.txt", content.encode(), "text/plain"))
         reference = posting.reference_to(reply_to) if reply_to else None
         allowed = None if ping else {"parse": ["users", "roles", "everyone"], "replied_user": False}
-        draft = Draft(content, files, reply_to=reply_to, reference=reference, allowed=allowed, **more)
+        draft = Draft(content, tuple(files), reply_to=reply_to, reference=reference, allowed=allowed, **more)
         return posting.post(self.world, channel, user, draft)
 
     def edit(self, message: Message, text: str) -> Message:
@@ -96,12 +105,33 @@ class Discord:
     def type(self, user: User, channel: Channel) -> None:
         type_in(self.world, channel, user.id)
 
-    def _must_be_there(self, user: User, channel: Channel) -> None:
-        there = channel.guild.members if channel.guild else {it.id for it in channel.recipients}
-        if user.id not in there:
-            raise ValueError(f"{user.name} is not in {channel.guild.name if channel.guild else 'this conversation'}")
+    def thread(self, user: User, where: Channel | Message, name: str) -> Channel:
+        """Begin a thread, in a channel or from a message."""
+        if isinstance(where, Message):
+            return threads.start(self.world, where.channel, name, user, where)
+        return threads.start(self.world, where, name, user)
 
-    # What a test looks at
+    def post(self, user: User, forum: Channel, name: str, text: str) -> Channel:
+        """Begin a post of a forum; it is a thread."""
+        thread, _ = threads.post(self.world, forum, name, _there(user, forum), Draft(text))
+        return thread
+
+    def archive(self, thread: Channel, *, locked: bool = False) -> None:
+        threads.archive(self.world, thread, locked=locked)
+
+    def command(self, user: User, channel: Channel, bot: Bot, name: str, **options: Any) -> Interaction:
+        """Run `/name` (with a subcommand: `group sub`); raises ValueError for one that the bot has not registered."""
+        return self.interactions.command(_there(user, channel), channel, bot, name, options)
+
+    def press(self, user: User, message: Message, button: str) -> Interaction:
+        """Press a button, by its custom id or its label; raises ValueError if there is none that can be pressed."""
+        return self.interactions.component(user, message, button)
+
+    def choose(self, user: User, message: Message, menu: str, values: Iterable[str]) -> Interaction:
+        """Choose in a menu, by its custom id."""
+        return self.interactions.component(user, message, menu, values)
+
+    # What came of it
 
     def feed(self, channel: Channel) -> list[Message]:
         """What stands in a channel, the oldest first."""
@@ -116,64 +146,32 @@ class Discord:
         async with asyncio.timeout(seconds):
             while not holds():
                 change = self._change
-                asyncio.get_running_loop().call_later(0.05, change.set)
+                looked = asyncio.get_running_loop().call_later(0.05, change.set)
                 await change.wait()
-                self.changed()
+                looked.cancel()
+                self._change = asyncio.Event()
 
     def changed(self) -> None:
         """Something happened: whoever waits looks again."""
         self._change.set()
         self._change = asyncio.Event()
 
-    # Its life
 
-    async def up(self) -> None:
-        """Begin to listen, on the same port as before."""
-        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", self.port))
-        self.port = door.getsockname()[1]
-        self.world.cdn.base = f"http://127.0.0.1:{self.port}"
-        self.closing.clear()
-        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None))
-        await self._runner.setup()
-        self._site = web.SockSite(self._runner, door)
-        await self._site.start()
-
-    async def down(self) -> None:
-        """Cut every connection and refuse new ones; all that was said stays."""
-        self.closing.set()
-        assert self._site is not None
-        assert self._runner is not None
-        await self._site.stop()
-        for connection in list(self.gateway.connections):
-            connection.abort()
-        await self._runner.cleanup()
-
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self.gateway.serve(request)
-        if request.path.startswith("/attachments/"):
-            return await self._fetch(request)
-        return await self.rest.serve(request)
-
-    async def _fetch(self, request: web.BaseRequest) -> web.StreamResponse:
-        """An attachment by its address."""
-        attachment = self.world.cdn.find(request.rel_url.raw_path, request.query)
-        if attachment is None:
-            return web.Response(status=404, text="This content is no longer available.")
-        response = web.StreamResponse(headers={"Content-Length": str(attachment.size)})
-        response.content_type = attachment.file.type or "application/octet-stream"
-        await response.prepare(request)
-        for piece in cdn.pieces(attachment):
-            await response.write(piece)
-        await response.write_eof()
-        return response
+def _there(who: User | Bot, channel: Channel) -> User:
+    """Who it is, if it is where the channel is; raises ValueError."""
+    there = channel.guild.members if channel.guild else {it.id for it in channel.recipients}
+    if who.id not in there:
+        raise ValueError(f"{who.name} is not in {channel.guild.name if channel.guild else 'this conversation'}")
+    return posting.by(who)
 
 
 @asynccontextmanager
 async def local_discord(*, speed: float = 1.0, identify_every: float = 5.0, port: int = 0) -> AsyncIterator[Discord]:
-    """A Discord that listens on a free port of loopback."""
+    """A Discord that listens on a free port of loopback.
+
+    `speed`: how much faster than on the wall its windows pass (rates, nonces, interactions, sessions, heartbeats);
+    `identify_every`: seconds between two sessions of a bot, 0: as often as it likes.
+    """
     discord = Discord(port, speed)
     discord.gateway.starts.every = identify_every
     await discord.up()

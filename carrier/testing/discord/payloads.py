@@ -294,8 +294,6 @@ def may_read(message: Message, reader: Reader) -> bool:
 def message_event(one: Message, reader: Reader) -> Json:
     """With what only the gateway tells: where it is, and who its author is there."""
     shown = message(one, reader)
-    if one.nonce is not None:
-        shown["nonce"] = one.nonce
     guild = one.channel.guild
     if guild is None:
         return {**shown, "channel_type": one.channel.kind}

@@ -51,7 +51,8 @@ class Draft:
 
 def post(world: World, channel: Channel, author: User | Persona, draft: Draft, **more: Any) -> Message:
     """Say it, and tell the bots that see it; `more` is set on the message as it stands."""
-    message = Message(world.new_id(), channel, author, draft.content.strip(), world.clock.now(), **more)
+    id = more.pop("id", 0) or world.new_id()
+    message = Message(id, channel, author, draft.content.strip(), world.clock.now(), **more)
     message.kind = REPLY if draft.reference and draft.kind == DEFAULT else draft.kind
     message.reference, message.referenced = draft.reference, draft.reply_to
     message.nonce, message.tts, message.flags = draft.nonce, draft.tts, message.flags | draft.flags
@@ -78,7 +79,8 @@ def _wake(world: World, channel: Channel, author: User | Persona) -> None:
     """Who speaks in a thread joins it, and an archived one opens."""
     if channel.thread is None:
         return
-    channel.thread.members.setdefault(author.id, world.clock.now())
+    if isinstance(author, User):
+        channel.thread.members.setdefault(author.id, world.clock.now())
     if channel.thread.archived:
         channel.thread.archived = False
         channel.thread.archived_at = world.clock.now()
@@ -122,7 +124,8 @@ def attach(world: World, message: Message, files: tuple[File, ...]) -> None:
 def tell(world: World, name: str, message: Message) -> None:
     """An event that carries the whole message."""
     if message.only_for is None:
-        world.tell(name, lambda reader: payloads.message_event(message, reader), **_hearers(message.channel))
+        nonce = {"nonce": message.nonce} if name == "MESSAGE_CREATE" and message.nonce is not None else {}
+        world.tell(name, lambda reader: payloads.message_event(message, reader) | nonce, **_hearers(message.channel))
 
 
 def tell_of(world: World, name: str, channel: Channel, data: Mapping[str, Any]) -> None:

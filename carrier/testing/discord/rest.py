@@ -8,9 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
-from carrier.testing.discord import faults, limits, rest_messages, rest_places
+from carrier.testing.discord import (
+    faults,
+    limits,
+    rest_interactions,
+    rest_messages,
+    rest_places,
+    rest_threads,
+    rest_webhooks,
+)
 from carrier.testing.discord.calls import Answer, Call, Route, parsed
 from carrier.testing.discord.errors import ApiError, not_allowed, not_found, unauthorized
 from carrier.testing.discord.faults import Fault, Rest
@@ -22,14 +30,16 @@ if TYPE_CHECKING:
     from carrier.testing.discord.local import Discord
 
 PREFIX = re.compile(r"/api/v(?:9|10)(?=/)")
-ROUTES = (*rest_messages.ROUTES, *rest_places.ROUTES)
+PARTS = (rest_messages, rest_places, rest_threads, rest_interactions, rest_webhooks)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "$")
 
 
-PATTERNS = [(_pattern(route.template), route) for route in ROUTES]
+PATTERNS = [(_pattern(route.template), route) for part in PARTS for route in part.ROUTES]
+LARGEST = 120 * 1024 * 1024
+"""Bytes of a request that are read at all: ten files, and some more."""
 MAJOR = ("channel", "guild", "webhook", "token")
 """What a bucket counts apart."""
 
@@ -112,7 +122,7 @@ class RestApi:
 
     async def _fail(self, fault: Fault) -> Sending:
         if fault.hang:
-            await self._server.closing.wait()
+            await self._server.server.closing.wait()
         if fault.hang or fault.reset:
             raise Cut
         return Sending(fault.status, fault.body, dict(fault.headers))
@@ -120,7 +130,7 @@ class RestApi:
     async def _right(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
         if self._server.limits.banned:
             return await self._fail(faults.page(429))
-        raw = await request.read()
+        raw, files = await _read(request)
         try:
             route, named = find(request.method, entry.path)
         except ApiError as error:
@@ -129,17 +139,15 @@ class RestApi:
         if not taken.ok:
             return self._limited(entry, route, taken)
         try:
-            answer = await self._handle(request, entry, Call(self._server, route, named, request.query, asker), raw)
+            answer = await self._handle(entry, Call(self._server, route, named, request.query, asker, files=files), raw)
         except ApiError as error:
             answer = Answer(error.body, error.status)
         return self._say(answer.status, answer.body, headers(route, taken))
 
-    async def _handle(self, request: web.BaseRequest, entry: Request, call: Call, raw: bytes) -> Answer:
+    async def _handle(self, entry: Request, call: Call, raw: bytes) -> Answer:
         if call.asker is None and not call.route.open:
             raise unauthorized()
-        if request.content_type.startswith("multipart/"):
-            await _read_parts(request, call)
-        elif raw:
+        if raw:
             call.body = parsed(raw)
         entry.body, entry.files = call.body, tuple(it.name for it in call.files.values())
         return await call.route.handle(call)
@@ -201,16 +209,17 @@ def headers(route: Route, taken: Taken) -> dict[str, str]:
     }
 
 
-async def _read_parts(request: web.BaseRequest, call: Call) -> None:
-    """`payload_json` is the form; what has a file name is a file."""
-    form: dict[str, Any] = {}
-    # The parts are read from what `read` has kept.
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            call.files[name] = File(value.filename, value.file.read(), value.content_type)
-        elif name == "payload_json":
-            call.body = parsed(str(value).encode())
-        else:
-            form[name] = value
-    if call.body is None:
-        call.body = form
+async def _read(request: web.BaseRequest) -> tuple[bytes, dict[str, File]]:
+    """The form as it came, and the files beside it by the name of their field."""
+    request = request.clone(client_max_size=LARGEST)
+    if not request.content_type.startswith("multipart/"):
+        return await request.read(), {}
+    form, files = b"", {}
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        content = bytes(await part.read())
+        if part.filename:
+            files[part.name or ""] = File(part.filename, content, part.headers.get("Content-Type"))
+        elif part.name == "payload_json":
+            form = content
+    return form, files

@@ -1,10 +1,12 @@
 """REST: messages, their history, typing, reactions and pins."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from carrier.testing.discord import drafts, payloads, permissions, posting, reactions
 from carrier.testing.discord.calls import Answer, Call, Route, snowflake_in
-from carrier.testing.discord.errors import ApiError, invalid
+from carrier.testing.discord.clock import timestamp
+from carrier.testing.discord.errors import ApiError, empty_message, invalid
 from carrier.testing.discord.things import (
     DIRECT_MESSAGE_TYPING,
     DM,
@@ -73,12 +75,11 @@ async def edit(call: Call) -> Answer:
         call.need(permissions.MANAGE_MESSAGES, message.channel)
     if message.channel.thread and message.channel.thread.archived:
         raise ApiError(400, 50083, "Thread is archived")
-    return Answer(shown(call, apply(call, message)))
+    return Answer(shown(call, apply(call, message, form)))
 
 
-def apply(call: Call, message: Message) -> Message:
+def apply(call: Call, message: Message, form: Mapping[str, Any]) -> Message:
     """Change a message as the form says."""
-    form = call.form
     drafts.check_text(form)
     changes: dict[str, Any] = {}
     if "content" in form:
@@ -101,7 +102,7 @@ def _check_left(message: Message, changes: dict[str, Any], files: bool) -> None:
     """An edit leaves something to be seen."""
     left = [changes.get(it, getattr(message, it)) for it in ("content", "embeds", "components", "attachments")]
     if not (files or any(left) or message.stickers or message.poll):
-        raise drafts.empty_message()
+        raise empty_message()
 
 
 async def delete(call: Call) -> Answer:
@@ -120,7 +121,7 @@ async def delete_many(call: Call) -> Answer:
         raise ApiError(
             400,
             50016,
-            "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100 messages to delete.",
+            "Provided too few or too many messages to delete.",
         )
     posting.delete_many(call.world, channel, ids)
     return Answer()
@@ -189,7 +190,7 @@ async def unpin(call: Call) -> Answer:
 async def pins(call: Call) -> Answer:
     """With the moment of each, and whether there are more."""
     found = reactions.pinned(call.channel)
-    items = [{"pinned_at": payloads.timestamp(it.pinned_at or 0), "message": shown(call, it)} for it in found]
+    items = [{"pinned_at": timestamp(it.pinned_at or 0), "message": shown(call, it)} for it in found]
     return Answer({"items": items, "has_more": False})
 
 

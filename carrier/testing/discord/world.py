@@ -42,6 +42,8 @@ class Event:
     intents: int = 0
     """A session needs one of these; 0: each session hears of it."""
     only: Bot | None = None
+    but: Bot | None = None
+    """Hears of it in another way."""
 
 
 class World:
@@ -161,7 +163,13 @@ class World:
         member.nick, member.roles = nick, list(roles)
         guild.members[user.id] = member
         event = "GUILD_MEMBER_UPDATE" if known else "GUILD_MEMBER_ADD"
-        self.tell(event, lambda reader: payloads.member_event(member), guild=guild, intents=GUILD_MEMBERS)
+        concerned = self.bots.get(user.id) if known else None
+        if concerned:
+            # Of itself a bot hears without the intent for members.
+            self.tell(event, lambda reader: payloads.member_event(member), guild=guild, only=concerned)
+        self.tell(
+            event, lambda reader: payloads.member_event(member), guild=guild, intents=GUILD_MEMBERS, but=concerned
+        )
         return member
 
     def invite(self, guild: Guild, bot: Bot, may: int = permissions.BOT) -> None:
