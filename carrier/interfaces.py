@@ -113,9 +113,9 @@ class Deliver(Protocol):
         `cursor` says where the client goes on in that room after a restart; it is kept together with the message.
         """
 
-    async def edited(self, message: Message) -> None:
-        """What was said before is another text now, with other files: it is the one that is answered, if it was not
-        yet, and that prompts and memory know."""
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        """What was said before is another text now, with other files: it is what is answered, if it was not yet. With
+        `follow` it is what prompts and memory know afterwards, too."""
 
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         """What was said before was taken back: it is answered no more, and leaves prompts and memory. With `forget`
@@ -157,8 +157,8 @@ class AbleClient(Client, Protocol):
         """What the platform takes as several messages, each with a key of its own. Called in the transaction that ends
         a turn: it follows from the text alone."""
 
-    def composing(self, room: str, on: bool) -> None:
-        """An agent begins to write there, or has ended; called once more than before for each agent that does."""
+    def composing(self, message: Message, on: bool) -> None:
+        """An agent begins to write an answer, or has ended; several may write in one room."""
 
     async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
         """The files of a message, put into the data folder as far as they are wanted; the others are only named."""

@@ -98,6 +98,7 @@ EVALUATOR_TYPES = {
 CLIENTS = Parts(
     {
         "console": "carrier.clients.console:Console",
+        "discord": "carrier.clients.discord.client:Discord",
     },
     "carrier.clients",
 )

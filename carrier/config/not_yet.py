@@ -28,7 +28,7 @@ def _other_than(*runs: str) -> Callable[[object], bool]:
 
 
 def _of_ours(value: object) -> bool:
-    return value != "console" and value in types_of("client")
+    return value not in ("console", "discord") and value in types_of("client")
 
 
 def _is(written: str) -> Callable[[object], bool]:

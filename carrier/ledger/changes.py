@@ -25,13 +25,16 @@ class Changed:
 
 _known = select(messages).where(messages.c.id == bindparam("id"), messages.c.agent == "")
 _hearers = select(inbox.c.agent).where(inbox.c.message == bindparam("id"))
+_waits = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state == "waiting")
 _set = update(messages).where(messages.c.id == bindparam("of_id"))
 
 
-def edit(connection: Connection, clock: Clock, message: Message) -> Changed:
-    """A known message says this now, with these files."""
+def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -> Changed:
+    """A known message says this now, with these files; once it was answered only to `follow`."""
     row = connection.execute(_known, {"id": message.id}).one_or_none()
     if row is None or not row.delivered:
+        return Changed()
+    if not follow and not connection.execute(_waits, {"id": message.id}).first():
         return Changed()
     was = to_message(row)
     files = _files(was.attachments, message.attachments)

@@ -35,13 +35,13 @@ class Abilities:
             log.exception("%s: an answer could not be split; it is sent as it is", outgoing.client)
             return [outgoing]
 
-    def composing(self, client: str, room: str, on: bool) -> None:
-        able = getattr(self.living(client), "composing", None)
+    def composing(self, message: Message, on: bool) -> None:
+        able = getattr(self.living(message.client), "composing", None)
         try:
             if able:
-                able(room, on)
+                able(message, on)
         except Exception:
-            log.exception("%s: it cannot be shown that an answer is written", client)
+            log.exception("%s: it cannot be shown that an answer is written", message.client)
 
     async def fetch(self, message: Message) -> tuple[Attachment, ...]:
         """The files of a message as far as they could be had; with a `path` or a `text` where they were."""

@@ -32,8 +32,8 @@ class Arrivals:
         elif cursor:
             await self.move({message.room: cursor})
 
-    async def edited(self, message: Message) -> None:
-        await self._follow(await self.inbox.edited(message))
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        await self._follow(await self.inbox.edited(message, follow))
 
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         ids = [f"{self.client}:{platform_id}" for platform_id in platform_ids]

@@ -121,10 +121,10 @@ class Inbox:
             self.lanes.put(Lane(agent, taken.message.room), taken.message.id)
         self._more.set()
 
-    async def edited(self, message: Message) -> changes.Changed:
+    async def edited(self, message: Message, follow: bool) -> changes.Changed:
         """A message that was taken in says something else now: so it is answered, if it was not yet."""
         message = self._storable(message)
-        return await self._changed([message.id], partial(changes.edit, message=message))
+        return await self._changed([message.id], partial(changes.edit, message=message, follow=follow))
 
     async def withdrawn(self, ids: Collection[str], forget: bool) -> changes.Changed:
         """Messages that were taken in are taken back: what waits for an answer gets none."""

@@ -121,9 +121,9 @@ class _Hearing:
         await self.serves.wait()
         await self.deliver(message, cursor)
 
-    async def edited(self, message: Message) -> None:
+    async def edited(self, message: Message, follow: bool = True) -> None:
         await self.serves.wait()
-        await self.deliver.edited(message)
+        await self.deliver.edited(message, follow)
 
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         await self.serves.wait()

@@ -138,7 +138,7 @@ class OpenTurn:
     ) -> bool:
         self.turns.windows.forget(self.agent, self.message)
         if self._composes:
-            self.turns.abilities.composing(self.message.client, self.message.room, on=False)
+            self.turns.abilities.composing(self.message, on=False)
         if error is None or self._closed or isinstance(error, LedgerError):
             return False
         if isinstance(error, Exception):
@@ -262,7 +262,7 @@ class OpenTurn:
     def compose(self) -> None:
         """It is shown in the room that an answer is being written, until the turn ends."""
         self._composes = True
-        self.turns.abilities.composing(self.message.client, self.message.room, on=True)
+        self.turns.abilities.composing(self.message, on=True)
 
     async def fetch(self) -> None:
         """What came with the message is on disk from now on, as far as its client could get it."""

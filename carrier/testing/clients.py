@@ -31,7 +31,7 @@ class Delivered:
         if cursor:
             self.places[message.room] = cursor
 
-    async def edited(self, message: Message) -> None:
+    async def edited(self, message: Message, follow: bool = True) -> None:
         self.edits.append(message)
 
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:

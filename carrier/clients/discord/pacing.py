@@ -1,0 +1,52 @@
+"""How often a client may begin anew: sessions within an hour, and starts of several clients one after the other."""
+
+import asyncio
+import time
+from collections import deque
+
+from carrier.errors import Passing
+
+IDENTIFY_EVERY = 5.0
+"""Seconds between two sessions of one token, as Discord wants it."""
+START_EVERY = 0.1
+"""Seconds between the starts of two clients of one process."""
+
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
+
+
+class Identifies:
+    """Counts the sessions of one token: Discord resets the token of who begins too many."""
+
+    def __init__(self, most: int, per: str):
+        self._most, self._per = most, _SECONDS[per]
+        self._begun: deque[float] = deque()
+
+    async def next(self) -> None:
+        """Wait until another session may begin, and count it; raises Passing when it may not for long."""
+        now = time.monotonic()
+        while self._begun and self._begun[0] <= now - self._per:
+            self._begun.popleft()
+        if len(self._begun) >= self._most:
+            wait = self._begun[0] + self._per - now
+            message = f"{self._most} sessions were begun within a short time; Discord would reset the token"
+            raise Passing(message, wait)
+        pause = self._begun[-1] + IDENTIFY_EVERY - now if self._begun else 0.0
+        self._begun.append(now + max(0.0, pause))
+        await asyncio.sleep(max(0.0, pause))
+
+
+class Starts:
+    """Lets clients start one after the other."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    async def next(self) -> None:
+        now = time.monotonic()
+        at = max(now, self._next)
+        self._next = at + START_EVERY
+        await asyncio.sleep(at - now)
+
+
+STARTS = Starts()
+"""Of all clients of this process."""
