@@ -1,16 +1,22 @@
 """A bar on a local Discord, and a host with a bot in it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
 from carrier.config.catalog import load
 from carrier.host import Host, running
+from carrier.ledger.forms import to_message
+from carrier.ledger.tables import messages
 from carrier.testing.discord import Bot, Channel, Discord, Guild, User
-from carrier.testing.hosts import until
+from carrier.testing.hosts import MOMENT, until
 from carrier.testing.projects import Project, project
+from carrier.types import Message
 
 FILES: Mapping[str, str | bytes] = {
     "carrier.yaml": "name: demo\nembeddings: { use: none }\nmodels: { large: scripted/tifa, small: scripted/tifa }\n",
@@ -65,3 +71,19 @@ def scene(discord: Discord, folder: Path, *client: str, files: Mapping[str, str 
     made = Scene(discord, project(folder / "demo", {**FILES, **files}), guild, general, anna, tifa)
     made.files.write("agents.d/bar.yaml", made.client(*client))
     return made
+
+
+async def heard(host: Host) -> list[Message]:
+    """What people said, as the host has it, in its order."""
+    rows = await host.ledger.read(
+        lambda it: it.execute(select(messages).where(messages.c.agent == "").order_by(messages.c.at)).all()
+    )
+    return [to_message(row) for row in rows]
+
+
+async def until_heard(host: Host, count: int, seconds: float = 10.0) -> list[Message]:
+    """The same, once there are so many; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while len(found := await heard(host)) < count:  # noqa: ASYNC110
+            await asyncio.sleep(MOMENT)
+    return found

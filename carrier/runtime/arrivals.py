@@ -40,10 +40,10 @@ class Arrivals:
         await self._follow(await self.inbox.withdrawn(ids, forget))
 
     async def _follow(self, changed: Changed) -> None:
-        if changed.forgotten:
-            await self.memories.forget(changed.forgotten)
         if changed.files:
             await asyncio.to_thread(_remove, [self.data / file for file in changed.files])
+        if changed.forgotten:
+            await self.memories.forget(changed.forgotten)
 
     async def cursors(self) -> Mapping[str, str]:
         return await self.ledger.read(partial(cursors_of, owner=self.client))

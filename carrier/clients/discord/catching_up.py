@@ -108,12 +108,20 @@ class CatchingUp:
 
     # --- what was told to nobody
 
-    async def catch_up(self, rooms: Mapping[str, int], all_rooms: bool = True) -> None:
-        """Look through these rooms, each from an id on; with `all_rooms` nothing is missing in any other."""
-        known = set() if all_rooms or self._missing is None else self._missing
-        self._missing = {*known, *rooms}
+    async def catch_up(self, rooms: Mapping[str, int]) -> None:
+        """Look through these rooms, each from an id on; nothing is missing in any other."""
+        self._missing = set(rooms)
         for room in [room for room in self._held if not self._is_missing(room)]:
             await self._hand_over_held(room)
+        self._look_through_all(rooms)
+
+    def catch_up_also(self, rooms: Mapping[str, int]) -> None:
+        """Look through these as well, unless it is still to be said what is missing."""
+        if self._missing is not None:
+            self._missing |= rooms.keys()
+            self._look_through_all(rooms)
+
+    def _look_through_all(self, rooms: Mapping[str, int]) -> None:
         for room, after in rooms.items():
             self._spawn(self._catch_up(room, after))
 

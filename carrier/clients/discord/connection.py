@@ -26,7 +26,7 @@ REQUEST_SECONDS = 30.0
 """What one request may take."""
 LONGEST_RATE_LIMIT = 60.0
 """Seconds that a request waits for a rate limit; what has to wait longer is put off."""
-GUILDS_SECONDS = 1.0
+GUILDS_SECONDS = 0.5
 """How long no further guild has come in when all are there."""
 CLOSE_SECONDS = 3.0
 UNACKNOWLEDGED = 1.75
@@ -49,7 +49,8 @@ class Ears(Protocol):
     async def all_known(self) -> None:
         """Guilds and channels are known."""
 
-    async def guild_came(self, guild: discord.Guild) -> None: ...
+    async def guild_came_back(self, guild: discord.Guild) -> None:
+        """One that was away, or came late."""
 
     async def said(self, message: discord.Message) -> None: ...
 
@@ -151,11 +152,8 @@ class Bot(discord.Client):
     async def on_ready(self) -> None:
         await self.ears.all_known()
 
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self.ears.guild_came(guild)
-
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self.ears.guild_came(guild)
+        await self.ears.guild_came_back(guild)
 
     async def on_message(self, message: discord.Message) -> None:
         await self.ears.said(message)
@@ -302,6 +300,12 @@ async def _close(bot: Bot) -> None:
     for socket in bot.sockets.values():
         if socket._keep_alive:
             socket._keep_alive.stop()
+    # What waits for the last guild would speak to a client that is no more.
+    state: Any = bot._connection
+    waiting = [task for task in (state._ready_task, *getattr(state, "_ready_tasks", {}).values()) if task]
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
     with suppress(TimeoutError, OSError, aiohttp.ClientError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await bot.close()

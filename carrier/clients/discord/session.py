@@ -36,6 +36,7 @@ class Session:
         self._name, self._settings, self._deliver, self._ready = name, settings, deliver, ready
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching_up = CatchingUp(deliver, self._look, self._spawn)
+        self._cursors: Mapping[str, str] = {}
         self.bot, self.rooms = bot, Rooms(name, bot)
         self.sending = Sending(bot, self.rooms, settings)
         self.composing = Composing(bot, self.rooms, settings)
@@ -82,20 +83,21 @@ class Session:
         self._ready.clear()
 
     async def all_known(self) -> None:
-        cursors = await self._deliver.cursors()
-        rooms = dict(self._to_look_through(cursors, self.bot.guilds))
-        await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms(cursors))})
-        if EVERYWHERE not in cursors:
+        self._cursors = await self._deliver.cursors()
+        rooms = dict(self._to_look_through(self.bot.guilds))
+        await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms())})
+        if EVERYWHERE not in self._cursors:
             await self._catching_up.note_now()
 
-    async def guild_came(self, guild: discord.Guild) -> None:
-        """One that was away; or the bot is new there, and has missed nothing."""
-        cursors = await self._deliver.cursors()
-        await self._catching_up.catch_up(dict(self._to_look_through(cursors, [guild])), all_rooms=False)
+    async def guild_came_back(self, guild: discord.Guild) -> None:
+        # By the cursors of the beginning: what is said there now has to find its room marked already.
+        self._catching_up.catch_up_also(dict(self._to_look_through([guild])))
 
     async def said(self, message: discord.Message) -> None:
-        self.rooms.met(message)
-        if self._concerns_it(message):
+        # In a guild that is not known yet it is found with what was said there before.
+        is_somewhere = message.guild or isinstance(message.channel, discord.DMChannel)
+        if is_somewhere and self._concerns_it(message):
+            self.rooms.met(message)
             await self._catching_up.heard(self._read(message))
 
     async def edited(self, message: discord.Message) -> None:
@@ -124,11 +126,9 @@ class Session:
 
     # --- what was said while nobody listened
 
-    def _to_look_through(
-        self, cursors: Mapping[str, str], guilds: Iterable[discord.Guild]
-    ) -> Iterator[tuple[str, int]]:
+    def _to_look_through(self, guilds: Iterable[discord.Guild]) -> Iterator[tuple[str, int]]:
         """Rooms where something may have been said since, and since when."""
-        oldest = self._oldest()
+        oldest, cursors = self._oldest(), self._cursors
         for place in (place for guild in guilds for place in _places(guild)):
             room = f"{self._name}/{place.id}"
             cursor = int(cursors.get(room) or cursors.get(EVERYWHERE) or 0)
@@ -138,10 +138,10 @@ class Session:
             if cursor and is_newer:
                 yield room, max(cursor, oldest)
 
-    def _direct_rooms(self, cursors: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    def _direct_rooms(self) -> Iterator[tuple[str, int]]:
         """Discord does not say where people wrote to the bot directly; it knows those who did before."""
         oldest = self._oldest()
-        for room, cursor in cursors.items():
+        for room, cursor in self._cursors.items():
             if room.startswith(f"{self._name}/@"):
                 yield room, max(int(cursor), oldest)
 
