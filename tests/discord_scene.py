@@ -46,10 +46,10 @@ class Scene:
         return "\n".join([*lines, f"endpoint: {endpoint}", *more, ""])
 
     @asynccontextmanager
-    async def host(self) -> AsyncIterator[Host]:
-        """A host whose clients are all connected."""
+    async def host(self, connected: bool = True) -> AsyncIterator[Host]:
+        """A host whose clients are all connected, if that is waited for."""
         async with running(load(self.files.config, os.environ), watch=False) as host:
-            for living in host.clients.values():
+            for living in host.clients.values() if connected else ():
                 await until(lambda living=living: living.client.ready.is_set())  # type: ignore[misc]
             yield host
 

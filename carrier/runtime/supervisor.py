@@ -4,11 +4,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from carrier.errors import ClientError, Unauthorized
+from carrier.errors import ClientError, Passing, Unauthorized
 from carrier.interfaces import Client, Deliver
 from carrier.runtime.outbox import Sender
 from carrier.types import ClientDefinition, Message
@@ -42,34 +42,39 @@ class LivingClient:
     serves: asyncio.Event = field(default_factory=asyncio.Event)
     _stumbled: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: "asyncio.Task[None] | None" = None
+    _at_least: float = 0.0
+    """Seconds that it has to pause, by its own word."""
 
     async def run(self) -> None:
         """Until cancelled, or until it ends for good."""
         pause = self.first_pause
         while True:
             begun = time.monotonic()
+            self._at_least = 0.0
             await self._live()
             if self.state != "waiting":
                 return
             healthy = time.monotonic() - begun > HEALTHY_AFTER
             pause = self.first_pause if healthy else min(2 * pause, LONGEST_PAUSE)
-            await asyncio.sleep(random.uniform(pause / 2, pause))
+            await asyncio.sleep(max(self._at_least, random.uniform(pause / 2, pause)))
 
     async def _live(self) -> None:
         name = self.definition.name
         self.state, self.problem = "running", ""
+        self._sending = asyncio.create_task(self._send(), name=f"sender {name}")
+        listening = asyncio.create_task(self.client.run(_Hearing(self.serves, self.deliver)), name=f"listener {name}")
         try:
-            async with asyncio.TaskGroup() as both:
-                self._sending = both.create_task(self._send(), name=f"sender {name}")
-                await self.client.run(_Hearing(self.serves, self.deliver))
-                self._sending.cancel()
+            await asyncio.wait({self._sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._sending.cancel()
+            listening.cancel()
+            ends = await asyncio.gather(self._sending, listening, return_exceptions=True)
+            self._stumbled.set()
+        if errors := [end for end in ends if isinstance(end, Exception)]:
+            self._fail(_most_telling(errors))
+        else:
             self.state = "ended"
             log.info("%s: ended", name)
-        except ExceptionGroup as errors:
-            self._fail(_most_telling(errors))
-            _end_if_cancelled()
-        finally:
-            self._stumbled.set()
 
     async def _send(self) -> None:
         await self.serves.wait()
@@ -82,6 +87,7 @@ class LivingClient:
             log.error("%s: %s; it is tried again when its configuration changes", self.definition.name, error)
         else:
             self.state = "waiting"
+            self._at_least = error.retry_after if isinstance(error, Passing) else 0.0
             log.error("%s: failed, and is started again: %s", self.definition.name, self.problem, exc_info=error)
 
     # --- coming and going
@@ -137,16 +143,16 @@ class _Hearing:
         await self.deliver.move(cursors)
 
 
-def _end_if_cancelled() -> None:
-    """A task group that meets an error and a cancellation at once tells of the error alone."""
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:
+def _most_telling(errors: Sequence[Exception]) -> Exception:
     """The error that decides: what is for good before what passes."""
-    error: Exception = errors.subgroup(Unauthorized) or errors
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    single = [one for error in errors for one in _single(error)]
+    return next((error for error in single if isinstance(error, Unauthorized)), single[0])
+
+
+def _single(error: Exception) -> Iterator[Exception]:
+    """The errors of a group, or the one there is."""
+    if isinstance(error, ExceptionGroup):
+        for each in error.exceptions:
+            yield from _single(each)
+    else:
+        yield error

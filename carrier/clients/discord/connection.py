@@ -119,10 +119,15 @@ class Bot(discord.Client):
     def _has_socket(self, socket: DiscordWebSocket) -> None:
         self.sockets[socket.shard_id or 0] = socket
 
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        # Discord wants a client to wait a little before it begins anew.
-        await asyncio.sleep(0.0 if initial else random.uniform(1.0, 3.0))
+    async def may_begin(self) -> None:
+        """Wait until the first session may begin."""
         await self._identifies.next()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        if not initial:
+            # Discord wants a client to wait a little before it begins anew.
+            await asyncio.sleep(random.uniform(1.0, 3.0))
+            await self._identifies.next()
 
     def shard_here(self, shard: int) -> None:
         self._away.discard(shard)
@@ -216,6 +221,7 @@ def _intents(settings: DiscordSettings) -> discord.Intents:
 
 async def live(bot: Bot, seconds: float) -> None:
     """Listen until cancelled; raises Unauthorized for what only its operator can mend, and else what went wrong."""
+    await bot.may_begin()
     async with asyncio.TaskGroup() as group:
         group.create_task(_connect(bot))
         group.create_task(_watch_readiness(bot, seconds))
