@@ -61,6 +61,10 @@ class UnknownApproval(CarrierError):
     """Nothing of that number waits for anybody."""
 
 
+class UnknownRoom(CarrierError):
+    """A room is named of a client that is not here."""
+
+
 class Overloaded(CarrierError):
     """More waits for an agent than it may keep waiting."""
 

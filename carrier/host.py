@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,27 +17,30 @@ from carrier.config.keeping import keep, kept
 from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
-from carrier.errors import ConfigError, UnknownAgent
+from carrier.errors import ConfigError, UnknownAgent, UnknownRoom
 from carrier.interfaces import Client, Memories
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
+from carrier.ledger.known import Known
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.arrivals import Arrivals
+from carrier.runtime.deciding import admits, decide, rules_in
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.muting import Mutes
 from carrier.runtime.pacing import Pace
-from carrier.runtime.runtime import AgentRuntime, answers
+from carrier.runtime.runtime import AgentRuntime
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import Message
+from carrier.types import ClientDefinition, Message, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +68,28 @@ class Host:
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
-        abilities = Abilities(self._client, settings.data)
-        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed, abilities)
-        limits = settings.limits
+        self.mutes = Mutes(ledger)
+        windows, limits = Windows(ledger), settings.limits
+        self.turns = Turns(
+            ledger,
+            memories,
+            watchers,
+            windows,
+            self._tell_sender,
+            self._turn_closed,
+            self.rules_in,
+            self._gather,
+            Abilities(self._client, settings.data),
+        )
         self.inbox = Inbox(
-            ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace
+            ledger,
+            memories,
+            self.route,
+            self._runtime,
+            limits.turns_at_once,
+            limits.message_chars,
+            self._within_pace,
+            self._gather,
         )
         self._pace = Pace()
         self.jobs = Jobs(ledger, memories, self._runtime)
@@ -131,16 +151,36 @@ class Host:
             raise UnknownAgent(name, sorted(self.agents))
         return self.agents[name]
 
-    def route(self, message: Message) -> Mapping[str, Place]:
-        """Whom a message concerns. An agent that is away keeps its messages until it is back."""
+    def client(self, name: str) -> ClientDefinition:
+        """The living client of that name; one without any rules for who only asks at a door."""
+        return self.clients[name].definition if name in self.clients else ClientDefinition(name, "")
+
+    def rules_in(self, message: Message) -> RoomRules:
+        """What holds in a message's room."""
+        rules = rules_in(self.client(message.client), message)
+        return replace(rules, respond="never") if self.mutes.holds(message) else rules
+
+    def route(self, message: Message) -> Callable[[Known], Mapping[str, Place]]:
+        """Whom a message concerns, by what is known when it is stored; raises UnknownAgent.
+
+        An agent that is away keeps its messages until it is back.
+        """
         if message.to:
             self.agent(message.to)
-        living = self.clients.get(message.client)
-        name = message.to or (living.definition.agent if living else "")
-        if not name:
-            return {}
-        here = self.agents.get(name)
-        return {name: "waiting" if here is None or answers(here.agent, message) else "heard"}
+        # What is here now, for it is looked at in another thread.
+        agents = {name: living.agent for name, living in self.agents.items()}
+        return partial(decide, message, self.client(message.client), self.rules_in(message), agents)
+
+    def room(self, name: str) -> str:
+        """A room by its client and id, where the client may have a name for it; raises UnknownRoom."""
+        client, _, room = name.partition("/")
+        if client not in self.clients or not room:
+            known = ", ".join(sorted(self.clients)) or "no client"
+            raise UnknownRoom(f"{name!r} is no room here: a room is client/room, and there is {known}")
+        return f"{client}/{self.client(client).rules.rooms.get(room, room)}"
+
+    def _gather(self, message: Message) -> float:
+        return self.client(message.client).rules.gather if message.kind == "chat" else 0.0
 
     def _within_pace(self, name: str, message: Message) -> bool:
         here = self.agents.get(name)
@@ -162,8 +202,14 @@ class Host:
         return self.clients[name].client if name in self.clients else None
 
     def _arrivals(self, client: str) -> Arrivals:
-        data, decides = self._at_start.data, self.decisions.hears
-        return Arrivals(client, self.inbox, self.ledger, self.memories, data, decides)
+        return Arrivals(client, self.inbox, self.ledger, self.memories, self._at_start.data, self._is_done_with)
+
+    async def _is_done_with(self, message: Message) -> bool:
+        """Whether a message is for no agent: of somebody without access, or a decision."""
+        if not admits(self.client(message.client).rules.access, message):
+            log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
+            return True
+        return await self.decisions.hears(message)
 
     # --- made equal to the files
 
@@ -295,6 +341,7 @@ async def running(
         host = Host(catalog, ledger, memories, Watchers(), environment, record)
         opened.push_async_callback(host.exporter.export)
         opened.push_async_callback(close_models)
+        await host.mutes.load()
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
         await host.begin()

@@ -61,6 +61,8 @@ class Message:
     """The platform's ids of the roles that the sender has there."""
     within: tuple[str, ...] = ()
     """The places that hold the room, the nearest first, each with what it is: `room:12`, `category:3`, `guild:4`."""
+    gathered: tuple[str, ...] = ()
+    """The ids of what the same person said right before it, where its text holds that as well."""
     created_at: int = 0
     """When the platform says it was said; 0: not known."""
     at: int = 0
@@ -581,6 +583,9 @@ class Approvals:
     """Seconds."""
 
 
+Respond = Literal["addressed", "always", "decide", "never"]
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """The resolved definition of an agent: equal agents need no restart."""
@@ -594,7 +599,7 @@ class Agent:
     sources: Mapping[str, TemplateFile]
     """Those templates with all they include, by name."""
     description: str = ""
-    respond: Literal["addressed", "always", "never"] = "addressed"
+    respond: Respond = "addressed"
     context: tuple[PartUse, ...] = ()
     actions: tuple[ActionDefinition, ...] = ()
     tools: tuple[str, ...] = ()
@@ -614,13 +619,72 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who is heard at a client; None: everybody, everywhere."""
+
+    guilds: tuple[str, ...] | None = None
+    rooms: tuple[str, ...] | None = None
+    users: tuple[str, ...] | None = None
+    roles: tuple[str, ...] | None = None
+    """Who has one of these, beside `users`."""
+    deny_users: tuple[str, ...] = ()
+    dms: bool = True
+    bots: Literal["none", "addressed", "all"] = "none"
+    """Which bots are answered; all are heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """Who answers in a room, and how."""
+
+    agents: tuple[str, ...] = ()
+    """Of several the one that is meant answers; the first, where none is named."""
+    respond: Respond | None = None
+    """None: as each agent says."""
+    actions: tuple[str, ...] | None = None
+    """Patterns of what is offered there of the agent's actions; None: all."""
+    prompt: str = ""
+    """What the agent is told there beside its template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What holds in `room:12`, `category:3` or `guild:4` of a client; what it does not say, a wider place may."""
+
+    place: str
+    rules: RoomRules
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRules:
+    """What the host does with what comes in at a client and what leaves there."""
+
+    routes: tuple[Route, ...] = ()
+    rooms: Mapping[str, str] = field(default_factory=dict)
+    """The operator's names for rooms, to their ids."""
+    access: Access = Access()
+    gather: float = 0.0
+    """Seconds that a person has to be silent before they are answered, at once for all they said; 0: no waiting."""
+    max_age: float = 86400.0
+    """Seconds after which a message is heard, not answered."""
+    bot_turns: int = 6
+    """Answers to one bot in a row, until a person speaks."""
+    dry_run: bool = False
+    """Nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClientDefinition:
-    """A client as its file describes it; `settings` is the block its own type reads."""
+    """A client as its file describes it; `settings` is the block its own type reads.
+
+    Who answers there is the host's business: clients that differ in nothing else are equal, and need no restart.
+    """
 
     name: str
     type: str
-    agent: str = ""
+    agent: str = field(default="", compare=False)
     settings: Mapping[str, object] = field(default_factory=dict)
+    rules: ClientRules = field(default=ClientRules(), compare=False)
     revision: str = field(default="", compare=False)
 
 

@@ -43,7 +43,7 @@ class Scene:
         endpoint = f"{{ api: '{self.discord.api}', gateway: '{self.discord.gateway_url}' }}"
         token = (bot or self.tifa).token
         lines = ["kind: client", f"name: {name}", "type: discord", f"agent: {agent}", f"token: '{token}'"]
-        return "\n".join([*lines, f"endpoint: {endpoint}", *more, ""])
+        return "\n".join([*lines, f"endpoint: {endpoint}", "gather: 0", *more, ""])
 
     @asynccontextmanager
     async def host(self, connected: bool = True) -> AsyncIterator[Host]:

@@ -244,7 +244,7 @@ async def test_a_host_s_status_for_people_and_for_scripts(carrier: Command, file
 
     now = json.loads(for_scripts.out)
     assert now.keys() == {
-        *("name", "version", "agents", "clients", "parked", "broken", "absent"),
+        *("name", "version", "agents", "clients", "muted", "parked", "broken", "absent"),
         *("problems", "reloaded_at", "memory", "stopping", "revision", "last_reload", "degraded", "restart"),
     }
     assert [agent["name"] for agent in now["agents"]] == ["hello", "tifa"]
@@ -326,6 +326,31 @@ async def test_what_waits_is_listed_and_decided(carrier: Command, files: Project
     assert (wrong.code, missing.code) == (2, 2)
     assert "Hei, Ann." in lines
     assert "Hei, eve." not in lines
+
+
+# --- rooms -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_room_is_muted_and_answered_again_and_the_status_tells(carrier: Command, files: Project) -> None:
+    client = "type: carrier.testing.clients:MadeClient\nagent: tifa\nrooms: { garden: g1 }\ndry_run: true\n"
+    files.write("agents.d/dc.yaml", f"kind: client\n{client}")
+    async with running_host(files):
+        muted = await asyncio.to_thread(carrier, "mute", "dc/garden")
+        for_a_while = await asyncio.to_thread(carrier, "mute", "dc/7", "--for", "2h", "--by", "anna")
+        status = await asyncio.to_thread(carrier, "status")
+        outcomes = [await asyncio.to_thread(carrier, "unmute", "dc/g1") for _ in range(2)]
+        wrong = [await asyncio.to_thread(carrier, "mute", room) for room in ("dcc/garden", "dc", "api/@anna")]
+        no_time = await asyncio.to_thread(carrier, "mute", "dc/7", "--for", "soon")
+
+    assert muted.out == "dc/g1 is muted until it is unmuted\n"
+    assert for_a_while.out.startswith("dc/7 is muted until 20")
+    assert re.search(r"muted +dc/g1 +until it is unmuted +by the operator", status.out)
+    assert re.search(r"muted +dc/7 +until 20.+ +by anna", status.out)
+    assert re.search(r"dc .*running, dry run", status.out)
+    assert [outcome.out for outcome in outcomes] == ["dc/g1 is answered again\n", "dc/g1 was not muted\n"]
+    assert [outcome.code for outcome in (*wrong, no_time)] == [2, 2, 2, 2]
+    assert wrong[0].err == "carrier-host: 'dcc/garden' is no room here: a room is client/room, and there is dc\n"
+    assert "90s, 10m, 2h" in no_time.err
 
 
 # --- reload, plan ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from carrier.testing.projects import SMALL, write
 
 HOST = "name: demo\nbudgets: { team: { cost: 20 USD/month } }\n"
 AGENT = "character: { bio: x }\n"
+CONSOLE = "kind: client\ntype: console\n"
 DISCORD = "kind: client\nname: dc\ntype: discord\ntoken: ${A_TOKEN}\nrooms: { garden: 1180000000000000002 }\n"
 
 
@@ -54,6 +55,14 @@ def told(folder: Path, text: str, host: str = HOST) -> list[str]:
         ("kind: client\nname: b\ntype: discord\ntoken: other\nroutes:\n  - { room: 1, agent: tifa }\n---\n"
          "kind: client\nname: c\ntype: discord\ntoken: more\nagent: tifa\nroutes:\n  - { room: 1, respond: always }\n",
          "x.yaml:14:5: CAR042 this room already has that agent, at the client 'b' (agents.d/x.yaml:1)"),
+        (CONSOLE + "routes: [{ room: 1, agents: [tifa, tyfa] }]\n", "x.yaml:3:36: CAR025 unknown agent 'tyfa'; "
+         "did you mean 'tifa'?"),
+        (CONSOLE + "routes: [{ room: 1, actions: [rol_dice] }]\n", "x.yaml:3:31: CAR044 warning: no action matches "
+         "'rol_dice'; did you mean 'roll_dice'?"),
+        (CONSOLE + "agent: tifa\nroutes: [{ room: 1, respond: decide }]\n", "tifa.yaml:1:1: CAR026 unknown template "
+         "'decide.j2'; did you mean 'time.j2'?"),
+        (AGENT + "respond: decide\n", "x.yaml:1:1: CAR026 unknown template 'decide.j2'; did you mean "
+         "'time.j2'?"),
         ("kind: action\nname: gh\ntype: mcp\ncommand: [no-such-command-of-a-test]\n", "x.yaml:4:11: CAR043 this machine has "
          "no command 'no-such-command-of-a-test'; install it, or write its whole path"),
         ("kind: action\nname: pets\ntype: openapi\ndocument: pets.yaml\n", "x.yaml:4:11: CAR038 there is no file pets.yaml; "

@@ -103,6 +103,19 @@ def test_a_changed_client_is_started_again(running: Catalog) -> None:
     assert [(each.path, each.old, each.new) for each in found.steps[0].changes] == [("settings.prompt", None, "$ ")]
 
 
+def test_what_is_the_host_s_business_starts_no_client_again(running: Catalog) -> None:
+    write(running.root, {"agents.d/door.yaml": CLIENT})
+    opened = load(running.path, {}, running)
+
+    found = planned(opened, {"agents.d/door.yaml": f"{CLIENT.replace('tifa', 'hello')}gather: 2s\n"})
+
+    assert told_of(found) == ["update client door"]
+    assert [(each.path, each.old, each.new) for each in found.steps[0].changes] == [
+        ("agent", "tifa", "hello"),
+        ("rules.gather", 0.0, 2.0),
+    ]
+
+
 def test_no_secret_is_told(running: Catalog) -> None:
     host = "name: demo\ntimezone: Europe/Oslo\nmodels: { large: { use: openai/gpt-5, api_key: '${A_KEY}' } }\n"
     write(running.root, {"carrier.yaml": host})

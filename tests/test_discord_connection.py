@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from carrier.clients.discord import pacing
+from carrier.clients.discord.client import Discord as Client
 from carrier.clients.discord.pacing import Identifies
 from carrier.errors import Passing
 from carrier.host import Host
@@ -42,6 +43,11 @@ async def answers(bar: Scene, word: str, seconds: float = 20.0) -> None:
     assert bar.discord.said(bar.general, bar.tifa).count(answer) == 1
 
 
+def connected(host: Host) -> bool:
+    client = host.clients["bar"].client
+    return isinstance(client, Client) and client.ready.is_set()
+
+
 # --- for good ------------------------------------------------------------------------------------------------------
 
 
@@ -65,7 +71,19 @@ async def test_a_missing_intent_ends_the_client_and_is_explained(discord: Discor
     assert state == "unauthorized"
     assert "Message Content Intent" in problem
     assert "hear: addressed" in problem
-    assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
+    assert len(discord.journal.of("GET", "/gateway/bot")) == 1
+
+
+async def test_once_its_operator_has_mended_it_a_reload_tries_again(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    bar.tifa.intents = PRIVILEGED & ~MESSAGE_CONTENT
+
+    async with bar.host(connected=False) as host:
+        await until(lambda: host.clients["bar"].state == "unauthorized")
+        bar.tifa.intents = PRIVILEGED
+        await host.reload()
+        await until(lambda: connected(host))
+        await answers(bar, "hello")
 
 
 @pytest.mark.parametrize("code", [4004, 4010, 4011, 4012, 4013, 4014])
@@ -118,7 +136,8 @@ async def test_a_connection_that_is_cut_goes_on(discord: Discord, tmp_path: Path
         discord.gateway.abort()
         await answers(bar, "two")
 
-    assert discord.gateway.resumes == 1
+    assert discord.gateway.resumes
+    assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
 
 
 async def test_a_session_that_discord_takes_back_for_a_moment_goes_on(discord: Discord, tmp_path: Path) -> None:
@@ -147,7 +166,7 @@ async def test_a_gateway_that_is_not_there_at_first_is_tried_again(
 @pytest.mark.parametrize("fault", [status(503), status(429, {"message": "no"}), reset()], ids=["503", "429", "reset"])
 async def test_a_login_that_fails_is_tried_again(discord: Discord, tmp_path: Path, fault: Fault) -> None:
     bar = scene(discord, tmp_path)
-    discord.faults.add(Rest("GET", "/users/@me$"), fault)
+    discord.faults.add(Rest("GET", "/users/@me$", times=2), fault)
 
     async with bar.host(connected=False) as host:
         await until(lambda: host.clients["bar"].state == "waiting")
@@ -204,7 +223,7 @@ async def test_where_the_place_to_go_on_is_gone_it_begins_anew(discord: Discord,
 
 
 async def test_a_client_begins_no_more_sessions_than_it_may(discord: Discord) -> None:
-    sessions = Identifies(2, "h")
+    sessions = Identifies("token", 2, "h")
     await sessions.next()
     await sessions.next()
 

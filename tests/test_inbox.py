@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from carrier.errors import Conflict, LedgerError, Overloaded
 from carrier.interfaces import Turn
+from carrier.ledger import rooms
 from carrier.ledger.engine import open_ledger
 from carrier.ledger.turns import SUSPECT, alone, take
 from carrier.runtime import inbox as inbox_module
@@ -390,7 +391,7 @@ async def test_a_turn_that_the_process_died_of_five_times_is_given_up(tmp_path: 
 # --- rooms and agents ------------------------------------------------------------------------------------------
 
 
-async def test_agents_in_one_room_each_answer_what_both_hear(host: LittleHost) -> None:
+async def test_agents_in_one_room_each_answer_what_both_hear_and_hear_each_other(host: LittleHost) -> None:
     host.add(model=ListedModel("I am Tifa"))
     host.add(CLOUD, model=ListedModel("..."))
     message = host.message("Who is there?", client="chat", room="bar", to="")
@@ -401,8 +402,10 @@ async def test_agents_in_one_room_each_answer_what_both_hear(host: LittleHost) -
         await host.answered(replace(message, to="cloud"))
 
     assert receipt.turns == ("chat:m1@tifa", "chat:m1@cloud")
-    assert await host.lines("chat/bar", "tifa") == ["Who is there?", "I am Tifa"]
-    assert await host.lines("chat/bar", "cloud") == ["Who is there?", "..."]
+    for agent, own in (("tifa", "I am Tifa"), ("cloud", "...")):
+        lines = await host.ledger.read(partial(rooms.recent, agent=agent, room="chat/bar", most=9))
+        assert sorted(line.text for line in lines) == ["...", "I am Tifa", "Who is there?"]
+        assert [line.text for line in lines if line.own] == [own]
 
 
 async def test_what_one_agent_was_told_the_other_does_not_see(host: LittleHost) -> None:

@@ -174,7 +174,9 @@ RIGHT = {
         agent: tifa
         persona: bot
         rooms: { ops: 1180000000000000001, garden: 1180000000000000002 }
-        routes: [{ room: garden, agent: aerith, respond: always }]
+        routes:
+          - { room: garden, agent: aerith, respond: always }
+          - { category: 7, agents: [tifa, aerith], actions: [weather, github/get_*], prompt: Keep it short. }
         access: { guilds: [1170000000000000001], dms: true, deny_users: [], bots: none }
         limits: { bot_turns: 6 }
         gather: 1.5s
@@ -391,7 +393,9 @@ WRONG = [
     ("client", DISCORD + "persona: robot", "'bot' or 'webhook'"),
     ("client", DISCORD + "routes: [{ agent: a }]", "exactly one of room, category, guild"),
     ("client", DISCORD + "routes: [{ room: a, guild: 1, agent: a }]", "exactly one of room, category, guild"),
-    ("client", DISCORD + "routes: [{ room: a }]", "a route says `agent`, `respond`, or both"),
+    ("client", DISCORD + "routes: [{ room: a }]", "a route says something of the place"),
+    ("client", DISCORD + "routes: [{ room: a, agent: b, agents: [c] }]", "`agent` or `agents`, not both"),
+    ("client", DISCORD + "rooms: { a: 1 }\nroutes: [{ room: a, agent: b }, { room: 1, agent: c }]", "for the room 1"),
     ("client", DISCORD + "routes: [{ room: a, agent: b }, { room: a, agent: c }]", "two routes are for the room a"),
     ("client", DISCORD + "access: { bots: some }", "'none', 'addressed' or 'all'"),
     ("client", DISCORD + "gather: 1.5", "90s, 10m, 2h, 365d"),
@@ -445,6 +449,7 @@ NO_SCHEMA_SAYS = (
     "that day never comes",
     "there is no such day or time",
     "two routes are for",
+    "for the room 1",
     "none of its `enum`",
     "did you mean 'Europe/Oslo'?",
     "at least 1",
@@ -576,15 +581,15 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
     ("kind", "text", "expected"),
     [
         ("agent", "{ character: { bio: x }, actions: [roll_dice], respond: always, words: { held: ~ } }", []),
-        ("agent", "{ respond: decide, formerly: other }", ["formerly error", "respond error"]),
+        ("agent", "{ respond: decide, formerly: other }", ["formerly error"]),
         ("agent", "{ limits: { messages: 6/min, steps: 2 } }", []),
-        ("agent", "{ enabled: false, respond: decide }", []),
+        ("agent", "{ enabled: false, formerly: other }", []),
         ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say }", ["schedules warning"]),
-        ("agent", "clients: { c: { type: discord, token: x, gather: 1s } }", ["clients.c.gather error"]),
-        ("agent", "clients: { c: { type: console, gather: 1s, dry_run: false } }", ["clients.c.gather error"]),
+        ("agent", "clients: { c: { type: discord, token: x, formerly: d } }", ["clients.c.formerly error"]),
+        ("agent", "clients: { c: { type: console, gather: 1s, formerly: d } }", ["clients.c.formerly error"]),
         ("agent", "actions: [a, b: { type: mcp, command: [c] }]", []),
         ("agent", "evaluators: [a: { type: judge, question: q }]", []),
-        ("client", "{ type: 'shop.till:Till', routes: [], dry_run: true }", ["dry_run error"]),
+        ("client", "{ type: 'shop.till:Till', routes: [{ room: 1, respond: decide }], dry_run: true }", []),
         ("action", "{ type: python, entrypoint: 'a:b' }", []),
         ("schedule", "{ every: 1h, task: x }", [" warning"]),
         ("host", "{ embeddings: { use: openai/small } }", ["embeddings.use error"]),
@@ -596,6 +601,6 @@ def test_what_does_not_run_yet_is_said_where_it_is_written(kind: str, text: str,
 
 
 def test_what_does_not_run_yet_is_said_in_words() -> None:
-    (found,) = not_yet("agent", agent("respond: decide"))
+    (found,) = not_yet("agent", agent("formerly: other"))
 
-    assert found == (("respond",), "`respond: decide` is read and checked, and does not run yet", "error")
+    assert found == (("formerly",), "`formerly: other` is read and checked, and does not run yet", "error")

@@ -65,7 +65,7 @@ async def test_a_door_that_can_refuse_does_and_elsewhere_it_is_heard(tmp_path: P
         host.add()
         pace = Pace(Clock())
         host.inbox = Inbox(
-            host.ledger, host.memories, lambda message: {message.to: "waiting"}, host.agents.get, 8, 1000,
+            host.ledger, host.memories, lambda message: lambda known: {message.to: "waiting"}, host.agents.get, 8, 1000,
             lambda agent, message: pace.allows(agent, message.sender, AgentLimits(messages=1)),
         )  # fmt: skip
         first = await host.inbox.take_in(host.message("Hello"), may_refuse=True)

@@ -13,7 +13,7 @@ from carrier.interfaces import Turn, Verdict
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import ActionCall, AgentLimits, Completion
+from carrier.types import ActionCall, AgentLimits, Completion, RoomRules
 
 SIDES = {"type": "object", "properties": {"sides": {"type": "integer"}}, "required": ["sides"]}
 
@@ -228,3 +228,14 @@ async def test_a_schema_that_refers_elsewhere_has_nothing_fetched(host: LittleHo
 
     assert (status, asked) == ("failed", [])
     assert "cannot be checked" in text
+
+
+async def test_what_a_room_does_not_offer_is_not_there(host: LittleHost) -> None:
+    host.rules = RoomRules(actions=("whis*",))
+    model = ListedModel(calls("shout"), "Then not.")
+    host.add(model=model, actions=[Doing("shout", roll), Doing("whisper", roll)])
+
+    [result] = (await host.ask()).results
+
+    assert [tool.name for tool in model.requests[0].tools] == ["whisper"]
+    assert (result.status, result.text) == ("failed", "there is no action 'shout'; there are whisper")

@@ -280,7 +280,7 @@ _CLIENT = _in(
     ("a room's id with spaces", _DISCORD + "token: ${TOKEN}\nrooms: { ops: 118 000 }\n", "5:15: CAR013", "without spaces"),
     ("a route to nowhere", _DISCORD + "token: ${TOKEN}\nroutes: [{ agent: tifa }]\n", "5:10: CAR013", "exactly one of room, category, guild"),
     ("a route to two places", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, guild: b, agent: tifa }]\n", "5:21: CAR013", "room and guild"),
-    ("a route that says nothing", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a }]\n", "5:10: CAR013", "`agent`, `respond`, or both"),
+    ("a route that says nothing", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a }]\n", "5:10: CAR013", "something of the place: agent"),
     ("two routes for one room", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, agent: tifa }, { room: a, respond: never }]\n", "5:9: CAR013", "two routes are for the room a"),
     ("a route as a map", _DISCORD + "token: ${TOKEN}\nroutes: { room: a, agent: tifa }\n", "5:9: CAR013", "this has to be a list"),
     ("a route to an unknown agent", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, agent: tyfa }]\n", "5:28: CAR025", "did you mean 'tifa'?"),

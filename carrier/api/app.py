@@ -21,6 +21,7 @@ from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendere
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
 from carrier.api.guards import Guard, problem
 from carrier.api.metrics import EXPOSITION, exposition
+from carrier.api.muting import mute, unmute
 from carrier.api.status import status as status_of
 from carrier.errors import Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
 from carrier.host import Host
@@ -50,6 +51,8 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/config/problems", "GET", problems),
         ("/approvals", "GET", waiting),
         ("/approvals/{id:int}", "POST", decide),
+        ("/rooms/mute", "POST", mute),
+        ("/rooms/unmute", "POST", unmute),
         ("/turns/{turn:path}", "GET", turn),
         ("/{agent}/message", "POST", partial(message, patience=patience)),
         ("/{agent}/render", "POST", partial(render, at_once=asyncio.Semaphore(WORKERS))),

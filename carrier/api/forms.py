@@ -131,6 +131,17 @@ def valid(form: type[F], fields: Any) -> F:
         raise FormError(".".join(map(str, first["loc"])) or "body", first["msg"]) from error
 
 
+async def read_body(request: Request) -> dict[str, Any]:
+    """A map, as JSON; raises FormError."""
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise FormError("body", "this is not JSON") from error
+    if not isinstance(body, dict):
+        raise FormError("body", "this has to be a map of keys to values")
+    return body
+
+
 async def _fields(request: Request, most_bytes: int) -> tuple[Any, Upload | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):

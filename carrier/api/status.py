@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from carrier import __version__
 from carrier.host import Host
 from carrier.interfaces import MemoryState
+from carrier.ledger.mutes import Mute
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
 
@@ -29,6 +30,18 @@ class ClientStatus:
     agent: str
     state: str
     problem: str
+    dry_run: bool
+    """Nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteStatus:
+    """A room where nobody answers."""
+
+    room: str
+    until: float | None
+    """Seconds since 1970; None: until it is unmuted."""
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ class Status:
     revision: str
     agents: tuple[AgentStatus, ...]
     clients: tuple[ClientStatus, ...]
+    muted: tuple[MuteStatus, ...]
     parked: dict[str, str]
     """Clients that wait for a secret, and which."""
     broken: dict[str, str]
@@ -72,6 +86,7 @@ def status(host: Host) -> Status:
         revision=host.catalog.revision,
         agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
         clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
+        muted=tuple(mute_status(mute) for mute in host.mutes.now.values()),
         parked=dict(host.catalog.parked),
         broken={broken.name: broken.reason for broken in host.broken},
         degraded=degraded(host),
@@ -100,4 +115,10 @@ def _agent(living: LivingAgent, waiting: int) -> AgentStatus:
 
 def _client(living: LivingClient) -> ClientStatus:
     definition = living.definition
-    return ClientStatus(definition.name, definition.type, definition.agent, living.state, living.problem)
+    return ClientStatus(
+        definition.name, definition.type, definition.agent, living.state, living.problem, definition.rules.dry_run
+    )
+
+
+def mute_status(mute: Mute) -> MuteStatus:
+    return MuteStatus(mute.room, mute.until / 1_000_000 if mute.until else None, mute.by)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, making, talking, testing
+from carrier.cli import cards, doctor, files, making, rooms, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -97,6 +97,8 @@ COMMANDS = (
     talking.approvals,
     talking.approve,
     talking.refuse,
+    rooms.mute,
+    rooms.unmute,
     files.check,
     files.show,
     files.schema,

@@ -96,7 +96,7 @@ character:                            # who it is; or the name of a character in
   # message_examples:                 # conversations, each a list of exchanges
   #   - - { user: What time is it?, agent: Late. Go to bed. }
 # model: large                        # one of `models` in carrier.yaml
-# respond: addressed                  # when it is spoken to; or always, or never
+# respond: addressed                  # when it is spoken to; or always, decide (its model says), never
 # context: [character, recent_messages, memories, knowledge, goals, time]    # what its templates can tell it
 # actions: [ignore]                   # what it may do: names of actions/
 # evaluators: [no_secrets, facts: { every: 6 }]            # what looks at an answer before, and at a talk after

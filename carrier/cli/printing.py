@@ -100,8 +100,9 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         )
     if now["clients"]:
         heads = ("client", "type", "agent", "state", "problem")
-        keys = ("name", *heads[1:])
-        yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
+        yield Table([_client(it) for it in now["clients"]], heads)
+    if now["muted"]:
+        yield Table([["muted", it["room"], f"until {_told(it['until'])}", f"by {it['by']}"] for it in now["muted"]])
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -114,6 +115,15 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield f"counts from the next start: {', '.join(now['restart'])}"
     if now["problems"]:
         yield "\n".join(now["problems"])
+
+
+def _client(client: dict[str, Any]) -> list[str]:
+    state = f"{client['state']}, dry run" if client["dry_run"] else client["state"]
+    return [client["name"], client["type"], client["agent"], state, client["problem"]]
+
+
+def _told(until: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(until)) if until else "it is unmuted"
 
 
 def _last_reload(last: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
     "facts": ("agent", "lines"),
+    "decide": ("agent", "message", "lines"),
 }
 """What each template is given; `chat` has what the agent's providers say beside it.
 
@@ -107,7 +108,7 @@ class Agents:
             templates={purpose: name for purpose, (name, _) in chosen.items()},
             sources={name: source for _, sources in chosen.values() for name, source in sources.items()},
             description=block.description,
-            respond=block.respond,  # type: ignore[arg-type]  # `decide` is told to be not yet there
+            respond=block.respond,
             context=context,
             actions=tuple({action.name: action for action in actions}.values()),
             tools=tuple(_tools(block, actions)),
@@ -321,7 +322,7 @@ class Agents:
         providers = [entry.name for entry in block.context]
         chosen: dict[str, tuple[str, Mapping[str, TemplateFile]]] = {}
         whole = True
-        for purpose in () if definition.draft else _purposes(block):
+        for purpose in () if definition.draft else self._purposes(definition, block):
             name = getattr(block.templates, purpose)
             if name not in library.sources:
                 self.names.unknown("template", name, library.sources, definition, ("templates", purpose))
@@ -334,6 +335,15 @@ class Agents:
             whole = whole and checked.whole
             chosen[purpose] = (name, checked.sources)
         return chosen if whole else None
+
+    def _purposes(self, definition: Definition, block: models.Agent) -> Iterator[str]:
+        """What it needs a template for, and what it names one for."""
+        yield "chat"
+        chosen = block.templates.model_fields_set
+        if "facts" in chosen or any(entry.name == "facts" for entry in block.evaluators):
+            yield "facts"
+        if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:
+            yield "decide"
 
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "month": 2592000}
@@ -381,9 +391,3 @@ def _tools(block: models.Agent, actions: Sequence[ActionDefinition]) -> Iterator
 
 def _window(written: object) -> int:
     return written if isinstance(written, int) and written > 0 else 0
-
-
-def _purposes(block: models.Agent) -> Iterator[str]:
-    yield "chat"
-    if any(entry.name == "facts" for entry in block.evaluators) or "facts" in block.templates.model_fields_set:
-        yield "facts"

@@ -79,6 +79,8 @@ def _of_agent(agent: models.Agent) -> Iterator[Mention]:
 def _of_client(client: models.Client) -> Iterator[Mention]:
     for number, route in enumerate(client.routes):
         yield from _one("agent", route.agent, ("routes", number, "agent"))
+        yield from _all("agent", route.agents or (), ("routes", number, "agents"))
+        yield from _all("action", route.actions or (), ("routes", number, "actions"))
     yield from _one("room", getattr(client, "answer_in", ""), ("answer_in",))
     yield from _one("media host", getattr(client, "media_host", ""), ("media_host",))
     yield from _writing(getattr(client, "text", ""), ("text",))
@@ -235,8 +237,9 @@ def _claims(definition: Definition) -> Iterator[tuple[tuple[object, ...], Trail,
     if block.type == "console":
         yield ("terminal",), ("type",), "CAR042", "the host has one terminal, and it is already that of"
     for number, route in enumerate(block.routes):
-        claim = ("route", block.type, *route.place, route.agent or block.agent or definition.owner)
-        yield claim, ("routes", number), "CAR042", f"this {route.place[0]} already has that agent, at the client"
+        for agent in route.answering or (block.agent or definition.owner,):
+            claim = ("route", block.type, *route.place, agent)
+            yield claim, ("routes", number), "CAR042", f"this {route.place[0]} already has that agent, at the client"
 
 
 # --- what may not mean what it seems to -----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What the names of one reading mean, and what is told of those that mean nothing."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,8 @@ class Names:
         self.parts = {"provider": self.of(models.Provider), "evaluator": self.of(models.Evaluator)}
         self.of_kind = {kind: self._all_of(kind) for kind in models.KINDS}
         self.actions: Collection[str] = registry.ACTIONS.beside(self.of_kind["action"])
+        self.deciding = frozenset(name for each in self.enabled for name in _deciding(each))
+        """Agents that some client asks whether they answer."""
         self._disabled = {each.key for each in definitions if not each.block.enabled}
 
     @property
@@ -155,7 +157,7 @@ class Names:
         around = self.around
         kinds = ("action", "evaluator", "provider", "script")
         templates = frozenset((name, source.path) for name, source in around.library.sources.items())
-        return id(around.host), around.timezone, templates, *(self.of_kind[kind] for kind in kinds)
+        return id(around.host), around.timezone, templates, self.deciding, *(self.of_kind[kind] for kind in kinds)
 
     def tell(self, definition: Definition, *problems: Problem) -> None:
         self.problems += (Told(definition.file, problem) for problem in problems)
@@ -225,6 +227,14 @@ class Names:
         self.secrets.update(secrets_in(block))
         dumped = block.model_dump(exclude_unset=True, by_alias=True)
         return {key: natural(value) for key, value in dumped.items()}
+
+
+def _deciding(client: Definition) -> Iterator[str]:
+    """The agents that a client asks somewhere whether they answer."""
+    block = client.block
+    if isinstance(block, models.Client):
+        for route in block.routes:
+            yield from (route.answering or (block.agent or client.owner,)) if route.respond == "decide" else ()
 
 
 def _models(host: Definition | None) -> dict[str, models.Model]:

@@ -104,9 +104,9 @@ def _object_steps(running: Catalog | None, wanted: Catalog, times: Mapping[str, 
             yield Step("remove", kind, name, reasons=(_why_gone(running, wanted, key),))
         elif here is None or running is None:
             yield Step("create", kind, name, reasons=_files(wanted, key), next_times=upcoming)
-        elif here != there:
-            what: Literal["restart", "update"] = "restart" if kind == "client" else "update"
-            yield Step(what, kind, name, _changes(here, there), _why(running, wanted, key), upcoming)
+        elif (changes := _changes(here, there)) or here != there:
+            what: Literal["restart", "update"] = "restart" if kind == "client" and here != there else "update"
+            yield Step(what, kind, name, changes, _why(running, wanted, key), upcoming)
 
 
 def _objects(catalog: Catalog | None) -> dict[tuple[str, str], object]:

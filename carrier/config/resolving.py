@@ -9,6 +9,7 @@ from carrier.config import models, scripting
 from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
+from carrier.config.doors import client_rules
 from carrier.config.names import UNKNOWN, Names, Resolved, settings_of
 from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
@@ -153,7 +154,7 @@ class Resolver:
             return None
         settings = self._client_settings(definition, block, part)
         self.names.rest(definition)
-        client = ClientDefinition(definition.name, block.type, agent, settings)
+        client = ClientDefinition(definition.name, block.type, agent, settings, client_rules(block))
         return replace(client, revision=revision(client))
 
     def _client_settings(self, definition: Definition, block: models.Client, part: object) -> Mapping[str, object]:

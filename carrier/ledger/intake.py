@@ -1,7 +1,7 @@
 """The transaction that takes a message in, and those that say who met whom: what is committed here is never lost."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
@@ -9,11 +9,14 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, to_message
+from carrier.ledger.known import Known, known
 from carrier.ledger.memory_log import log_memory
 from carrier.ledger.tables import entities, inbox, messages, participants, rooms
 from carrier.types import Attachment, Memory, Message
 
-Place = Literal["waiting", "heard"]
+Place = Literal["waiting", "asks", "away", "heard"]
+"""What a message is to an agent: it waits for an answer, for the agent's model to say whether it answers, for the agent
+to come back and say so; or it is only heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +27,77 @@ class Intake:
     new: bool
     same: bool = True
     """False: what is known under this id says something else."""
-    waiting: tuple[str, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """What it is to each agent that has only now heard it."""
+    answering: tuple[str, ...] = ()
+    """Whose turns answer it, also when it was seen before."""
     memories: tuple[Memory, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(agent for agent, place in self.places.items() if place != "heard")
 
 
 _known = select(messages).where(messages.c.id == bindparam("id"))
+_answering = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state != "heard")
 _add = insert(messages)
 _file = insert(inbox)
 
 
-def take_in(
-    connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place], cursor: str = ""
+def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
+    """Store a message for the agents that answer or only hear it; one whose id is known changes nothing."""
+    return _seen(connection, message) or _store(connection, clock, message, agents)
+
+
+def hear(
+    connection: Connection,
+    clock: Clock,
+    message: Message,
+    placed: Callable[[Known], Mapping[str, Place]],
+    cursor: str = "",
 ) -> Intake:
-    """Store a message for the agents that answer or only hear it; one whose id is known changes nothing.
+    """The same, where its agents are found by what is known at this moment; an agent's own words are not heard.
 
     `cursor` is where its client goes on in that room.
     """
     if cursor:
         move_cursor(connection, message.client, message.room, cursor)
-    if found := connection.execute(_known, {"id": message.id}).one_or_none():
-        known = to_message(found)
-        return Intake(known, new=False, same=_content(known) == _content(message))
+    if seen := _seen(connection, message):
+        return seen
+    found = known(connection, clock, message)
+    if found.own:
+        return Intake(message, new=False)
+    return _store(connection, clock, message, placed(found))
+
+
+def _seen(connection: Connection, message: Message) -> Intake | None:
+    found = connection.execute(_known, {"id": message.id}).one_or_none()
+    if found is None:
+        return None
+    before = to_message(found)
+    answering = tuple(connection.execute(_answering, {"id": message.id}).scalars())
+    return Intake(before, new=False, same=_content(before) == _content(message), answering=answering)
+
+
+def _store(connection: Connection, clock: Clock, message: Message, agents: Mapping[str, Place]) -> Intake:
     message = replace(message, at=clock.tick())
     connection.execute(_add, _row(message))
     for agent, place in agents.items():
-        row = {"agent": agent, "message": message.id, "room": message.room, "state": place, "at": message.at}
-        connection.execute(_file, row)
+        connection.execute(_file, _filed(agent, message, place))
     # A decision is the host's own word, and nothing that anybody said.
     told = message.text and message.kind != "approval"
     memories = tuple(memory_of(message, agent) for agent in agents if told)
     for memory in memories:
         log_memory(connection, clock, memory)
-    waiting = tuple(agent for agent, place in agents.items() if place == "waiting")
-    return Intake(message, new=True, waiting=waiting, memories=memories)
+    waiting = tuple(agent for agent, place in agents.items() if place != "heard")
+    return Intake(message, new=True, places=agents, answering=waiting, memories=memories)
+
+
+def _filed(agent: str, message: Message, place: Place) -> dict[str, object]:
+    unsure = place if place in ("asks", "away") else ""
+    state = "heard" if place == "heard" else "waiting"
+    row = {"agent": agent, "message": message.id, "room": message.room, "at": message.at}
+    return {**row, "state": state, "unsure": unsure}
 
 
 def _content(message: Message) -> object:

@@ -39,7 +39,10 @@ _heard_since = (
     select(inbox.c.message)
     .join(messages, messages.c.id == inbox.c.message)
     .where(
-        messages.c.room == bindparam("room"), messages.c.at > bindparam("since"), inbox.c.agent == bindparam("agent")
+        messages.c.room == bindparam("room"),
+        messages.c.at > bindparam("since"),
+        messages.c.agent == "",
+        inbox.c.agent == bindparam("agent"),
     )
     .limit(bindparam("most"))
 )
@@ -80,12 +83,12 @@ def _to_job(row: Row[Any]) -> Job:
 
 
 def lines_since(connection: Connection, job: Job, most: int = 200) -> list[Message]:
-    """What an agent heard in the job's room since its evaluator last looked, oldest first; not its own words."""
+    """What an agent heard in the job's room since its evaluator last looked, oldest first; not what agents said."""
     since = _since(connection, job.agent, job.evaluator, job.room)
     query = (
         select(messages)
         .join(inbox, inbox.c.message == messages.c.id)
-        .where(messages.c.room == job.room, messages.c.at > since, inbox.c.agent == job.agent)
+        .where(messages.c.room == job.room, messages.c.at > since, messages.c.agent == "", inbox.c.agent == job.agent)
         .order_by(messages.c.at)
         .limit(most)
     )

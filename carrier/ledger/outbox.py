@@ -66,8 +66,9 @@ def sending(connection: Connection, key: str, attempts: int, now: int) -> None:
     connection.execute(_set, {"of_key": key, "state": "sending", "attempts": attempts, "tried_at": now})
 
 
-def sent(connection: Connection, key: str, platform_id: str) -> None:
-    connection.execute(_set, {"of_key": key, "state": "sent", "platform_id": platform_id, "error": ""})
+def sent(connection: Connection, key: str, platform_id: str, mark: str = "") -> None:
+    """`mark` says how, where it was not by the platform."""
+    connection.execute(_set, {"of_key": key, "state": "sent", "platform_id": platform_id, "error": mark})
 
 
 def put_back(connection: Connection, key: str, error: str) -> None:

@@ -1,5 +1,6 @@
-"""What was said last in a room, as an agent saw it: what it heard there, and its own words."""
+"""What was said last in a room, as an agent saw it: what it heard there, other agents too, and its own words."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select
@@ -14,7 +15,8 @@ _lines = (
         messages.c.room == bindparam("of_room"),
         messages.c.at < bindparam("before"),
         messages.c.delivered,
-        or_(messages.c.agent == bindparam("of_agent"), and_(messages.c.agent == "", inbox.c.agent.is_not(None))),
+        messages.c.id.not_in(bindparam("but", expanding=True)),
+        or_(messages.c.agent == bindparam("of_agent"), inbox.c.agent.is_not(None)),
     )
     .order_by(messages.c.at.desc(), messages.c.id.desc())
     .limit(bindparam("most"))
@@ -23,11 +25,18 @@ _lines = (
 END_OF_TIME = 2**62
 
 
-def recent(connection: Connection, agent: str, room: str, most: int, before: int = END_OF_TIME) -> list[Line]:
-    """The last lines before a place in the room's order, oldest first."""
-    rows = connection.execute(_lines, {"of_agent": agent, "of_room": room, "most": most, "before": before}).all()
-    return [_to_line(row) for row in reversed(rows)]
+def recent(
+    connection: Connection,
+    agent: str,
+    room: str,
+    most: int,
+    before: int = END_OF_TIME,
+    but: Collection[str] = (),
+) -> list[Line]:
+    """The last lines before a place in the room's order, `but` not these messages; oldest first."""
+    asked = {"of_agent": agent, "of_room": room, "most": most, "before": before, "but": list(but)}
+    return [_to_line(row, agent) for row in reversed(connection.execute(_lines, asked).all())]
 
 
-def _to_line(row: Row[Any]) -> Line:
-    return Line(row.id, row.sender_name or row.sender.partition(":")[2], row.text, row.at, bool(row.agent))
+def _to_line(row: Row[Any], agent: str) -> Line:
+    return Line(row.id, row.sender_name or row.sender.partition(":")[2], row.text, row.at, row.agent == agent)

@@ -17,6 +17,12 @@ metadata = MetaData(
     }
 )
 
+# An index of some rows serves only a query that says the same in the same words.
+PEOPLE = "agent = '' AND bot = 0 AND kind = 'chat'"
+"""Messages that people say."""
+ANSWERED = "state != 'heard'"
+"""Rows of the inbox that are answered, or will be."""
+
 # --- who has met whom, where ------------------------------------------------------------------------------
 
 rooms = Table(
@@ -72,6 +78,7 @@ messages = Table(
     Column("at", BigInteger, nullable=False),
     Index(None, "room", "at", "id"),
     Index(None, "turn"),
+    Index("ix_messages_people", "room", "at", sqlite_where=text(PEOPLE)),
 )
 
 inbox = Table(
@@ -81,8 +88,20 @@ inbox = Table(
     Column("message", String, primary_key=True),
     Column("room", String, nullable=False),
     Column("state", String, nullable=False),  # waiting | taken | done | heard | withdrawn
+    Column("unsure", String, nullable=False, server_default=""),  # asks | away: found out in its turn
     Column("at", BigInteger, nullable=False),
     Index(None, "state", "at"),
+    Index(None, "message"),
+    Index("ix_inbox_answered", "agent", "room", "at", sqlite_where=text(ANSWERED)),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("until", BigInteger, nullable=False),  # 0: until it is unmuted
+    Column("by", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )
 
 cursors = Table(
@@ -102,6 +121,7 @@ turns = Table(
     Column("agent", String, nullable=False),
     Column("room", String, nullable=False),
     Column("message", String, nullable=False),
+    Column("gathered", Text, nullable=False, server_default="[]"),  # further messages that it answers
     Column("state", String, nullable=False),  # open | closed
     Column("outcome", String, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False),  # since its journal last grew
@@ -162,6 +182,7 @@ outbox = Table(
     Column("tried_at", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "client", "state", "at"),
     Index(None, "room", "state", "at"),
+    Index(None, "client", "platform_id"),
 )
 
 jobs = Table(

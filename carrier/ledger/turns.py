@@ -1,11 +1,13 @@
 """The transactions of a turn: take it, journal its steps, close it; what it says leaves in the one that ends it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal, select, update
 
+from carrier.ledger.bursts import said_in_a_row, those, together
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.jobs import ReflectionDue, plan_reflections
@@ -42,6 +44,8 @@ class Taken:
     attempts: int
     said: tuple[str, ...] = ()
     """What it said already, before a crash."""
+    unsure: str = ""
+    """`asks`: the small model says whether it answers; `away`: its agent was not there to say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +74,86 @@ def turn_id(agent: str, message_id: str) -> str:
 
 # --- take -----------------------------------------------------------------------------------------------
 
-_inbox_state = select(inbox.c.state).where(inbox.c.agent == bindparam("agent"), inbox.c.message == bindparam("message"))
+_filed = select(inbox.c.state, inbox.c.unsure).where(
+    inbox.c.agent == bindparam("agent"), inbox.c.message == bindparam("message")
+)
+_sure = select(inbox.c.message).where(
+    inbox.c.agent == bindparam("agent"),
+    inbox.c.message.in_(bindparam("ids", expanding=True)),
+    inbox.c.state != "heard",
+    inbox.c.unsure == "",
+)
 _message = select(messages).where(messages.c.id == bindparam("message"))
-_turn = select(turns.c.attempts, turns.c.progress).where(turns.c.id == bindparam("turn"))
+_turn = select(turns.c.attempts, turns.c.progress, turns.c.gathered).where(turns.c.id == bindparam("turn"))
 _entries = select(journal).where(journal.c.turn == bindparam("turn"))
 _texts = select(messages.c.text).where(messages.c.turn == bindparam("turn")).order_by(messages.c.id)
 _open = insert(turns)
 _reopen = update(turns).where(turns.c.id == bindparam("turn"))
-_set_inbox = update(inbox).where(inbox.c.agent == bindparam("for_agent"), inbox.c.message == bindparam("for_message"))
+_set_inbox = update(inbox).where(
+    inbox.c.agent == bindparam("for_agent"),
+    inbox.c.message.in_(bindparam("ids", expanding=True)),
+    # What was only heard stays so, though it may be answered together with what waits.
+    inbox.c.state != "heard",
+)
 
 
-def take(connection: Connection, clock: Clock, agent: str, message_id: str, revision: str) -> Taken | None:
+def _never(message: Message) -> float:
+    return 0.0
+
+
+def take(
+    connection: Connection,
+    clock: Clock,
+    agent: str,
+    message_id: str,
+    revision: str,
+    gather: Callable[[Message], float] = _never,
+) -> Taken | None:
     """Begin a turn or go on with one; None when it is already closed.
+
+    `gather` says for how many seconds a message's sender may have gone on with it: what they said meanwhile is
+    answered in the same turn.
 
     Attempts count only while the journal does not grow: a turn that gets further each time is not to blame.
     """
     key = {"agent": agent, "message": message_id}
-    if connection.execute(_inbox_state, key).scalar() not in ("waiting", "taken"):
+    filed = connection.execute(_filed, key).one_or_none()
+    if filed is None or filed.state not in ("waiting", "taken"):
         return None
-    message = to_message(connection.execute(_message, {"message": message_id}).one())
+    first = to_message(connection.execute(_message, {"message": message_id}).one())
     turn = turn_id(agent, message_id)
     begun = connection.execute(_turn, {"turn": turn}).one_or_none()
     entries = journal_of(connection, turn) if begun else {}
     said = _said_in(connection, turn) if entries else ()
     if begun is None:
-        attempts = 1
+        attempts, message = 1, _with_the_rest(connection, agent, first, gather(first))
         row = {"id": turn, **key, "room": message.room, "state": "open", "attempts": 1, "progress": 0}
-        connection.execute(_open, {**row, "revision": revision, "taken_at": clock.tick()})
+        rest = json.dumps([*message.gathered[1:], message.id] if message.gathered else [])
+        connection.execute(_open, {**row, "gathered": rest, "revision": revision, "taken_at": clock.tick()})
     else:
+        message = together([first, *those(connection, json.loads(begun.gathered))])
         progress = sum(1 + entry.ended for entry in entries.values())
         attempts = 1 if progress > begun.progress else begun.attempts + 1
         # A suspect has to wait until it is alone: what kills the process meanwhile is another.
         counted = attempts - (attempts >= SUSPECT)
         again = {"attempts": counted, "progress": progress, "revision": revision}
         connection.execute(_reopen, {"turn": turn, **again})
-    _move(connection, agent, message_id, "taken")
-    return Taken(turn, message, entries, attempts, said)
+    _move(connection, agent, message, "taken")
+    return Taken(turn, message, entries, attempts, said, _found_out(connection, agent, message, filed.unsure))
+
+
+def _with_the_rest(connection: Connection, agent: str, first: Message, gather: float) -> Message:
+    if not gather or first.kind != "chat":
+        return first
+    return together(said_in_a_row(connection, agent, first, gather))
+
+
+def _found_out(connection: Connection, agent: str, message: Message, unsure: str) -> str:
+    """Whether it has to be found out that the agent answers; not if that is sure of any of the messages."""
+    if not unsure or not message.gathered:
+        return unsure
+    ids = [*message.gathered, message.id]
+    return "" if connection.execute(_sure, {"agent": agent, "ids": ids}).first() else unsure
 
 
 def journal_of(connection: Connection, turn: str) -> dict[str, Entry]:
@@ -118,8 +166,9 @@ def _said_in(connection: Connection, turn: str) -> tuple[str, ...]:
     return tuple(connection.execute(_texts, {"turn": turn}).scalars())
 
 
-def _move(connection: Connection, agent: str, message_id: str, state: str) -> None:
-    connection.execute(_set_inbox, {"for_agent": agent, "for_message": message_id, "state": state})
+def _move(connection: Connection, agent: str, message: Message, state: str) -> None:
+    ids = [*message.gathered, message.id]
+    connection.execute(_set_inbox.values(state=state), {"for_agent": agent, "ids": ids})
 
 
 def alone(connection: Connection, turn: str) -> None:
@@ -170,13 +219,20 @@ def note(connection: Connection, clock: Clock, turn: str, name: str, value: str,
 # --- say and close ----------------------------------------------------------------------------------------
 
 _speak = insert(messages)
+_overhear = insert(inbox).from_select(
+    ["agent", "message", "room", "state", "at"],
+    select(inbox.c.agent, bindparam("said"), inbox.c.room, literal("heard"), inbox.c.at).where(
+        inbox.c.message == bindparam("answered"), inbox.c.agent != bindparam("speaker")
+    ),
+)
 _send = insert(outbox)
 _close = update(turns).where(turns.c.id == bindparam("turn"))
 _report = insert(events)
 
 
 def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) -> None:
-    """Put words into the room: stored where they answer, remembered, and queued to be sent."""
+    """Put words into the room: stored where they answer, remembered, heard by all who heard what they answer, and
+    queued to be sent."""
     answered, memory = taken.message, speech.memory
     row = {
         "id": speech.id,
@@ -195,6 +251,7 @@ def speak(connection: Connection, clock: Clock, taken: Taken, speech: Speech) ->
         "at": answered.at,
     }
     connection.execute(_speak, row)
+    connection.execute(_overhear, {"said": speech.id, "answered": answered.id, "speaker": memory.agent})
     log_memory(connection, clock, memory)
     for position, outgoing in enumerate(speech.outgoing):
         connection.execute(_send, _outbox_row(outgoing, speech.id, position, clock.tick()))
@@ -237,7 +294,7 @@ def close(connection: Connection, clock: Clock, taken: Taken, agent: str, closin
     """
     at = clock.tick()
     connection.execute(_close, {"turn": taken.id, "state": "closed", "outcome": closing.outcome, "closed_at": at})
-    _move(connection, agent, taken.message.id, "done")
+    _move(connection, agent, taken.message, "done")
     if closing.speech:
         speak(connection, clock, taken, closing.speech)
     connection.execute(_report, {"id": taken.id, "at": at, "body": closing.event})
@@ -256,7 +313,7 @@ def answer(connection: Connection, turn: str) -> Ended | None:
     row = connection.execute(select(turns).where(turns.c.id == turn)).one_or_none()
     if row is None:
         message, _, agent = turn.rpartition("@")
-        if connection.execute(_inbox_state, {"agent": agent, "message": message}).first():
+        if connection.execute(_filed, {"agent": agent, "message": message}).first():
             return None
         raise LookupError(turn)
     if row.state != "closed":

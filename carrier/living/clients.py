@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from carrier.errors import ClientError
 from carrier.interfaces import Client, Deliver
@@ -37,6 +37,7 @@ class Clients:
         if not made or made.definition != definition:
             await self._end_trial(definition.name)
             made = self._made[definition.name] = self._new(definition)
+        made.follow(definition)
         if self._serves(definition.name) and not self.is_alone(definition.name):
             await self._try(made)
 
@@ -61,6 +62,12 @@ class Clients:
         self.living[name] = self._made.pop(name)
         self._start(new)
         new.serves.set()
+
+    def follow(self, definitions: Mapping[str, ClientDefinition]) -> None:
+        """What needs no other client counts at once, for those that live."""
+        for name, living in self.living.items():
+            if definitions.get(name) == living.definition:
+                living.follow(definitions[name])
 
     async def remove(self, name: str) -> None:
         await self._stop(self.living.pop(name))

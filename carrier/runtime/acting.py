@@ -10,6 +10,7 @@ from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Turn
 from carrier.ledger.approvals import Approval
 from carrier.ledger.forms import load, storable
+from carrier.runtime.deciding import offered
 from carrier.runtime.permitting import Leave, digest, leave
 from carrier.runtime.turns import Ask, OpenTurn
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
@@ -32,7 +33,11 @@ class Acting:
     def replace(self, actions: Mapping[str, Action]) -> None:
         """Have these actions from now on; a call under way goes on with what it began with."""
         self._actions = actions
-        self.tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
+        self._tools = tuple(Tool(name, action.description, action.parameters) for name, action in actions.items())
+
+    def tools(self, turn: OpenTurn) -> tuple[Tool, ...]:
+        """What the model is offered in a turn: of all actions those that its room allows."""
+        return tuple(tool for tool in self._tools if offered(turn.rules, tool.name))
 
     async def run(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
         """The result of a call; `name` is its place in the journal. What the journal has ended is not run again."""
@@ -43,7 +48,7 @@ class Acting:
             log.error("%s: %s was cut off and may have taken effect; it is not run again", turn.agent.name, call.name)
             result = ActionResult(call, "in doubt", IN_DOUBT.format(name=call.name))
             await turn.action_ends(name, result)
-        elif problem := await self._problem(call):
+        elif problem := await self._problem(turn, call):
             result = ActionResult(call, "failed", problem)
             turn.journal.action_refused(name, result)
         elif entry is None and (said := leave(turn.agent.permissions, call)) != "allow":
@@ -85,16 +90,17 @@ class Acting:
             return f"the action {approval.call.name} is not what it was when #{approval.id} was approved; ask again"
         if leave(turn.agent.permissions, approval.call) == "deny":
             return f"{approval.call.name} is not permitted with these arguments"
-        return await self._problem(approval.call)
+        return await self._problem(turn, approval.call)
 
     def _promises(self, name: str) -> str:
         """What an action says of being repeated; one that is gone meanwhile promises nothing."""
         return self._actions[name].repeat if name in self._actions else "never"
 
-    async def _problem(self, call: ActionCall) -> str:
+    async def _problem(self, turn: OpenTurn, call: ActionCall) -> str:
         """Why a call cannot be run at all, in words for the model; empty if it can."""
-        if call.name not in self._actions:
-            return f"there is no action {call.name!r}; there are {', '.join(self._actions) or 'none'}"
+        names = [tool.name for tool in self.tools(turn)]
+        if call.name not in names:
+            return f"there is no action {call.name!r}; there are {', '.join(names) or 'none'}"
         return await asyncio.to_thread(_wrong_arguments, self._actions[call.name].parameters, call.arguments)
 
     async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall, begun: bool) -> ActionResult:

@@ -23,14 +23,12 @@ class Arrivals:
     ledger: Ledger
     memories: Memories
     data: Path
-    decides: Callable[[Message], Awaitable[bool]]
-    """Whether a message was a decision about an approval, and is thereby done with."""
+    is_done_with: Callable[[Message], Awaitable[bool]]
+    """Whether a message is for no agent, and nothing of it has to be kept."""
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
-        if not await self.decides(message):
+        if not await self.is_done_with(message):
             await self.inbox.take_in(message, cursor=cursor)
-        elif cursor:
-            await self.move({message.room: cursor})
 
     async def edited(self, message: Message, follow: bool = True) -> None:
         await self._follow(await self.inbox.edited(message, follow))

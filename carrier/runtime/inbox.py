@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from carrier.errors import Conflict, LedgerError, Overloaded
 from carrier.interfaces import Memories
 from carrier.ledger import changes, intake
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
+from carrier.ledger.known import Known
 from carrier.ledger.turns import turn_id
+from carrier.runtime.gathering import Bursts
 from carrier.runtime.lanes import Lanes
 from carrier.types import Lane, Message
 
@@ -27,8 +29,8 @@ LEDGER_PAUSE = 5.0
 MOST_AT_HAND = 512
 """Messages that are kept whole until they are answered; of all others the lanes hold the id."""
 
-Route = Callable[[Message], Mapping[str, intake.Place]]
-"""Which agents a message concerns, and whether each answers it or only hears it."""
+Route = Callable[[Message], Callable[[Known], Mapping[str, intake.Place]]]
+"""How to find, by what is known when a message is stored, which agents it concerns and what it is to each."""
 
 
 class Answering(Protocol):
@@ -59,15 +61,18 @@ class Inbox:
         at_once: int,
         message_chars: int,
         within_pace: Callable[[str, Message], bool] = lambda agent, message: True,
+        gather: Callable[[Message], float] = lambda message: 0.0,
     ):
         """`living` finds the current version of an agent by its name.
 
-        `within_pace` says whether an agent answers one more message of who sent this one.
+        `within_pace` says whether an agent answers one more message of who sent this one; it is asked in the ledger's
+        thread. `gather` says for how many seconds a message's sender may go on with it.
         """
-        self._within_pace = within_pace
+        self._within_pace, self._gather = within_pace, gather
         self._ledger, self._memories, self._route = ledger, memories, route
         self._living, self.message_chars = living, message_chars
         self.lanes = Lanes(at_once, here=lambda agent: living(agent) is not None)
+        self._bursts = Bursts(self._release)
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
@@ -85,15 +90,10 @@ class Inbox:
         under a known id. For all others such a message is heard, not answered, or counts as the known one.
         """
         message = self._storable(message)
-        places = {agent: self._place(agent, message, place) for agent, place in self._route(message).items()}
-        if may_refuse and places.get(message.to) == "full":
-            raise Overloaded(f"{message.to} has too much to answer; try again later")
-        if may_refuse and places.get(message.to) == "fast":
-            raise Overloaded(f"{message.to} answers no more messages of yours for now; try again later")
-        filed: dict[str, intake.Place] = {a: "waiting" if it == "waiting" else "heard" for a, it in places.items()}
+        placed = partial(self._placed, message, self._route(message), self._waiting(message.room), may_refuse)
         # Submitted before the first await: messages keep the order they arrived in.
         committed = self._ledger.submit(
-            partial(intake.take_in, clock=self._ledger.clock, message=message, agents=filed, cursor=cursor)
+            partial(intake.hear, clock=self._ledger.clock, message=message, placed=placed, cursor=cursor)
         )
         self._memories.expect(message.text)
         # A door that is closed meanwhile must not keep a message that is on disk from its turn.
@@ -103,8 +103,7 @@ class Inbox:
         taken = await asyncio.shield(filing)
         if may_refuse and not taken.same:
             raise Conflict(f"{message.platform_id!r} was used for another message")
-        answering = tuple(turn_id(agent, message.id) for agent, place in filed.items() if place == "waiting")
-        return Receipt(message.id, answering, taken.new)
+        return Receipt(message.id, tuple(turn_id(agent, message.id) for agent in taken.answering), taken.new)
 
     async def _file(self, committed: "asyncio.Future[intake.Intake]") -> intake.Intake:
         """Once a message is on disk, its turns are queued."""
@@ -114,11 +113,19 @@ class Inbox:
 
     def queue(self, taken: intake.Intake) -> None:
         """Remember a message that is on disk, and queue its turns."""
+        message, gather = taken.message, self._gather(taken.message)
         self._memories.put(taken.memories)
-        if taken.waiting and len(self._at_hand) < MOST_AT_HAND and not self._changing[taken.message.id]:
-            self._at_hand[taken.message.id] = taken.message
-        for agent in taken.waiting:
-            self.lanes.put(Lane(agent, taken.message.room), taken.message.id)
+        at_hand = not gather and set(taken.places.values()) == {"waiting"} and not self._changing[message.id]
+        if at_hand and len(self._at_hand) < MOST_AT_HAND:
+            self._at_hand[message.id] = message
+        for agent, place in taken.places.items():
+            if place == "heard":
+                self._bursts.goes_on(Lane(agent, message.room), message, gather)
+            else:
+                self._bursts.put(Lane(agent, message.room), message, gather)
+
+    def _release(self, lane: Lane, message_id: str) -> None:
+        self.lanes.put(lane, message_id)
         self._more.set()
 
     async def edited(self, message: Message, follow: bool) -> changes.Changed:
@@ -146,18 +153,40 @@ class Inbox:
         text = storable(message.text)[: self.message_chars]
         return replace(message, text=text, sender_name=storable(message.sender_name))
 
-    def _place(self, agent: str, message: Message, place: intake.Place) -> intake.Place | Literal["full", "fast"]:
-        lane = Lane(agent, message.room)
-        full = self.lanes.length(lane) >= MOST_IN_A_LANE or self.lanes.waiting_for(agent) >= MOST_FOR_AN_AGENT
-        if place == "heard":
-            return place
-        if not full and not self._within_pace(agent, message):
+    def _waiting(self, room: str) -> Mapping[str, tuple[int, int]]:
+        """How many messages wait for each agent, there and everywhere."""
+        lanes = (Lane(agent, room) for agent in {*self.lanes.agents(), *self._bursts.agents()})
+        return {
+            lane.agent: (self.lanes.length(lane) + self._bursts.length(lane), self.lanes.waiting_for(lane.agent))
+            for lane in lanes
+        }
+
+    def _placed(
+        self,
+        message: Message,
+        route: Callable[[Known], Mapping[str, intake.Place]],
+        waiting: Mapping[str, tuple[int, int]],
+        may_refuse: bool,
+        known: Known,
+    ) -> dict[str, intake.Place]:
+        """What a message is to each agent, so far as they can keep up; in the ledger's thread."""
+        places: dict[str, intake.Place] = {}
+        for agent, place in route(known).items():
+            refused = "" if place == "heard" else self._refusal(agent, message, *waiting.get(agent, (0, 0)))
+            if refused and may_refuse and agent == message.to:
+                raise Overloaded(refused)
+            places[agent] = "heard" if refused else place
+        return places
+
+    def _refusal(self, agent: str, message: Message, there: int, everywhere: int) -> str:
+        """Why an agent, for whom so many wait, does not answer one more message; empty if it does."""
+        if there >= MOST_IN_A_LANE or everywhere >= MOST_FOR_AN_AGENT:
+            log.warning("%s: too much waits in %s; a message there is heard, not answered", agent, message.room)
+            return f"{agent} has too much to answer; try again later"
+        if not self._within_pace(agent, message):
             log.info("%s: %s is too fast in %s; this is heard, not answered", agent, message.sender, message.room)
-            return "fast"
-        if not full:
-            return place
-        log.warning("%s: too much waits in %s; a message there is heard, not answered", agent, message.room)
-        return "full"
+            return f"{agent} answers no more messages of yours for now; try again later"
+        return ""
 
     async def resume(self) -> int:
         """Queue what an earlier life of this host left unanswered; returns how many messages."""
@@ -180,6 +209,7 @@ class Inbox:
                 while ready := self.lanes.next():
                     self._start(*ready)
         finally:
+            self._bursts.close()
             for turn in self._turns:
                 turn.cancel()
             await asyncio.gather(*self._turns, return_exceptions=True)

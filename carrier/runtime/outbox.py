@@ -18,6 +18,8 @@ from carrier.ledger.outbox import Unsent
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+DRY_RUN = "dry run"
+"""The mark of what was not sent though its row says so."""
 GIVE_UP_AFTER = 24 * 3600 * 1_000_000
 
 
@@ -29,6 +31,8 @@ class Sender:
     client: Client
     ledger: Ledger
     first_pause: float = FIRST_PAUSE
+    dry_run: bool = False
+    """Nothing is sent; all else is as if it were."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _busy: set[str] = field(default_factory=set)
@@ -110,6 +114,8 @@ class Sender:
         return platform_id is not None and await self._sent(row, platform_id)
 
     async def _send(self, row: Unsent) -> bool:
+        if self.dry_run:
+            return await self._only_say(row)
         if self.ledger.clock.tick() - row.at > GIVE_UP_AFTER:
             return await self._give_up(row, "failed", "it could not be delivered for 24 h")
         attempt = partial(rows.sending, key=row.outgoing.key, attempts=row.attempts + 1, now=self.ledger.clock.tick())
@@ -122,6 +128,11 @@ class Sender:
         except Refused as error:
             return await self._give_up(row, "failed", str(error))
         return await self._sent(row, platform_id)
+
+    async def _only_say(self, row: Unsent) -> bool:
+        log.info("%s: dry run, not sent to %s: %s", self.name, row.outgoing.room, row.outgoing.text)
+        await self.ledger.write(partial(rows.sent, key=row.outgoing.key, platform_id="", mark=DRY_RUN))
+        return True
 
     async def _sent(self, row: Unsent, platform_id: str) -> bool:
         await self.ledger.write(partial(rows.sent, key=row.outgoing.key, platform_id=platform_id))

@@ -1,6 +1,7 @@
 """AgentRuntime: the loop, from a message to an answer, in one look."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,10 +9,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Literal
 
+from carrier.errors import LedgerError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
+from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Purses, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
@@ -38,6 +41,10 @@ class Parts:
     """Actions that are several, and may become others while they are open."""
 
 
+log = logging.getLogger(__name__)
+
+DECIDE_SECONDS = 20.0
+"""How long a model may take to say whether its agent answers."""
 AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -115,7 +122,7 @@ class AgentRuntime:
             return await turn.close(Response(self.agent.words.failed, "dead"), error="the host keeps dying of it")
         async with turn, self._within_limits(turn):
             turn.meet()
-            if not answers(self.agent, turn.message):
+            if not await self._answers(turn):
                 return await turn.close(SILENCE, self._reflections)
             turn.compose()
             await turn.fetch()
@@ -127,6 +134,33 @@ class AgentRuntime:
             response = await self.generate_and_act(turn, prompt)
             response = await self.evaluate(turn, response, prompt)
             await turn.close(response, self._reflections)
+
+    async def _answers(self, turn: OpenTurn) -> bool:
+        """Whether it answers, now that it is its turn; where that is not certain, the small model says so."""
+        place = standing(self.agent, turn.message, turn.rules, turn.taken.unsure)
+        return place == "waiting" or (place == "asks" and await self._wants_to(turn))
+
+    async def _wants_to(self, turn: OpenTurn) -> bool:
+        """What is not answered clearly, or not at all, is no: nobody has addressed the agent."""
+        try:
+            async with asyncio.timeout(min(DECIDE_SECONDS, self.agent.limits.turn / 2)):
+                with turn.timings.of("decide"):
+                    asked = await self._question(turn)
+                    answer = await turn.journal.paid("decide", lambda: self._complete("small", asked, turn.id))
+        except LedgerError:
+            raise
+        except Exception as error:
+            log.warning("%s: nobody can say whether it answers %s: %r", self.agent.name, turn.message.id, error)
+            return False
+        return says_yes(answer.text)
+
+    async def _question(self, turn: OpenTurn) -> Request:
+        """Whether it answers, as a question to a model: the last lines, and the message to answer."""
+        lines = await self._turns.windows.recent(self.agent, turn.message, self.agent.memory.recent)
+        values = {"agent": self.agent, "message": turn.message, "lines": lines}
+        system = self.parts.templates.render(self.agent.templates["decide"], values)
+        said = Said("user", spoken(turn.message), turn.message.sender_name)
+        return Request(Prompt(system, (said,)), (), "decide", self.agent.name)
 
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
@@ -158,8 +192,10 @@ class AgentRuntime:
                 self.agent, self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask)
             )
             turn.state = state.said
-            values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": self._acting.tools}
-            return compose_context(self.agent, await (fill or self._fill)(values), turn.message, state, turn.images())
+            tools = self._acting.tools(turn)
+            values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
+            system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
+            return compose_context(self.agent, system, turn.message, state, turn.images())
 
     async def _fill(self, values: Mapping[str, object]) -> str:
         return self.parts.templates.render(self.agent.templates["chat"], values)
@@ -202,7 +238,7 @@ class AgentRuntime:
         return _told(prompt, Completion("", (approval.call,)), [result])
 
     async def _generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: bool) -> Completion:
-        request = Request(prompt, self._acting.tools if tools else (), "chat", self.agent.name)
+        request = Request(prompt, self._acting.tools(turn) if tools else (), "chat", self.agent.name)
         if self._turns.watchers.streaming(turn.id):
             return await turn.journal.paid(name, lambda: self._stream(turn, request))
         return await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
@@ -265,13 +301,6 @@ class AgentRuntime:
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)
-
-
-def answers(agent: Agent, message: Message) -> bool:
-    """Whether an agent answers a message at all, as far as that needs no model."""
-    if message.kind == "approval":
-        return True
-    return agent.respond == "always" or (agent.respond == "addressed" and message.addressed)
 
 
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:

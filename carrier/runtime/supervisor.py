@@ -92,6 +92,10 @@ class LivingClient:
 
     # --- coming and going
 
+    def follow(self, definition: ClientDefinition) -> None:
+        """Go on under a definition that is equal but for what the host does with what comes and goes."""
+        self.definition, self.sender.dry_run = definition, definition.rules.dry_run
+
     async def connected(self) -> None:
         """Wait until it is connected for the first time; raises ClientError if it does not get that far."""
         ready: asyncio.Event | None = getattr(self.client, "ready", None)

@@ -35,6 +35,7 @@ from carrier.types import (
     Outgoing,
     Recalled,
     Response,
+    RoomRules,
     Scope,
 )
 
@@ -42,6 +43,15 @@ log = logging.getLogger(__name__)
 
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
+
+
+def _no_rules(message: Message) -> RoomRules:
+    return RoomRules()
+
+
+def _at_once(message: Message) -> float:
+    return 0.0
+
 
 DOORS = frozenset({"api"})
 """Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
@@ -59,20 +69,25 @@ class Turns:
     """Tells a client's sender, by the client's name, that rows wait for it."""
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
+    rules: Callable[[Message], RoomRules] = _no_rules
+    """What holds now in the room of a message."""
+    gather: Callable[[Message], float] = _at_once
+    """For how many seconds the sender of a message may go on with it."""
     abilities: Abilities = field(default_factory=Abilities)
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
 
-        A message that has only just come is handed in whole: its turn is new, and need not be read first.
+        A message that has only just come, and is answered alone, is handed in whole: its turn is new, and need not be
+        read first.
         """
         clock = self.ledger.clock
         take = partial(rows.take, agent=agent.name, message_id=message_id, revision=agent.revision)
-        committed = self.ledger.submit(partial(take, clock=clock))
+        committed = self.ledger.submit(partial(take, clock=clock, gather=self.gather))
         taken = rows.Taken(rows.turn_id(agent.name, message_id), message, {}, 1) if message else await committed
         if taken is None:
             return None
-        turn = OpenTurn(self, agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
+        turn = self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name, taken.journal))
         turn.journal.follow(committed)
         turn.timings.ms["queue"] = round((clock.tick() - taken.message.at) / 1000, 2)
         return turn
@@ -80,7 +95,10 @@ class Turns:
     def rehearse(self, agent: Agent, message: Message) -> "OpenTurn":
         """A turn that is only composed: it is in no table."""
         taken = rows.Taken(rows.turn_id(agent.name, message.id), message, {}, attempts=1)
-        return OpenTurn(self, agent, taken, Journal(self.ledger, taken.id, agent.name))
+        return self._opened(agent, taken, Journal(self.ledger, taken.id, agent.name))
+
+    def _opened(self, agent: Agent, taken: rows.Taken, journal: Journal) -> "OpenTurn":
+        return OpenTurn(self, agent, taken, journal, self.rules(taken.message))
 
 
 class Timings:
@@ -112,6 +130,8 @@ class OpenTurn:
     agent: Agent
     taken: rows.Taken
     journal: Journal
+    rules: RoomRules
+    """What holds in its room."""
     state: Mapping[str, object] = field(default_factory=dict)
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
@@ -287,7 +307,9 @@ class OpenTurn:
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""
-        id, text, agent, message = f"{self.id}/{place}", storable(text), self.agent, self.message
+        text, agent, message = storable(text), self.agent, self.message
+        # It stands where the message stands, after it by its id.
+        id = f"{rows.turn_id(agent.name, message.id)}/{place}"
         memory = Memory(
             id=id,
             agent=agent.name,
@@ -346,7 +368,8 @@ class OpenTurn:
         window = await self.turns.windows.recent(self.agent, self.message, settings.recent)
         if settings.scope == "room" and len(window) < settings.recent:
             return []
-        seen = {self.id, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
+        told = (rows.turn_id(self.agent.name, id) for id in (*self.message.gathered, self.message.id))
+        seen = {*told, *(line.id if line.own else rows.turn_id(self.agent.name, line.id) for line in window)}
         return await self.turns.memories.recall(scope_of(self.agent, self.message), text, settings.recall, seen)
 
     async def _remember(self, id: str, text: str) -> None:
@@ -360,7 +383,7 @@ class OpenTurn:
             text=storable(text),
             at=message.at,
             name=message.sender_name,
-            source_ids=(message.id,),
+            source_ids=(*message.gathered, message.id),
             revision=agent.revision,
         )
         ledger = self.turns.ledger

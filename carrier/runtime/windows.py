@@ -15,7 +15,7 @@ class Windows:
     _read: dict[tuple[str, str], dict[int, "asyncio.Future[list[Line]]"]] = field(default_factory=dict)
 
     async def recent(self, agent: Agent, message: Message, most: int) -> list[Line]:
-        """Oldest first, without the message itself."""
+        """Oldest first, without the message itself, and all that is answered with it."""
         read = self._read.setdefault((agent.name, message.id), {})
         size = max(most, agent.memory.recent)
         if size not in read:
@@ -26,7 +26,7 @@ class Windows:
     async def _lines(self, agent: Agent, message: Message, most: int) -> list[Line]:
         before = message.at or rooms.END_OF_TIME
         query = partial(rooms.recent, agent=agent.name, room=message.room, most=most, before=before)
-        return await self.ledger.read(query)
+        return await self.ledger.read(partial(query, but=message.gathered))
 
     def forget(self, agent: Agent, message: Message) -> None:
         self._read.pop((agent.name, message.id), None)

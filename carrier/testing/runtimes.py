@@ -14,8 +14,10 @@ from carrier.ledger import rooms
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
+from carrier.ledger.known import Known
+from carrier.runtime.deciding import standing
 from carrier.runtime.inbox import Inbox
-from carrier.runtime.runtime import AgentRuntime, Parts, answers
+from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -23,7 +25,7 @@ from carrier.templates import Templates
 from carrier.testing.memories import MemoryList
 from carrier.testing.models import ListedModel
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Ended, Line, Message, TemplateFile
+from carrier.types import Agent, Ended, Line, Message, RoomRules, TemplateFile
 
 SECONDS = 10.0
 """What a turn may take to end."""
@@ -71,6 +73,10 @@ class LittleHost:
     """Clients whose senders were told that rows wait."""
     reflections_due: list[bool] = field(default_factory=list)
     """For each turn that closed, whether one has come due by it."""
+    rules: RoomRules = field(default_factory=RoomRules)
+    """What holds in all rooms."""
+    gather: float = 0.0
+    """Seconds that whoever speaks outside the API may go on."""
     turns: Turns = field(init=False)
     inbox: Inbox = field(init=False)
     _ids: "count[int]" = field(default_factory=lambda: count(1))
@@ -83,16 +89,32 @@ class LittleHost:
             Windows(self.ledger),
             self.told_to_send.append,
             self.reflections_due.append,
+            lambda message: self.rules,
+            self._gather,
         )
-        self.inbox = Inbox(self.ledger, self.memories, self._route, self.agents.get, self.at_once, self.message_chars)
+        self.inbox = Inbox(
+            self.ledger,
+            self.memories,
+            self._route,
+            self.agents.get,
+            self.at_once,
+            self.message_chars,
+            gather=self._gather,
+        )
 
-    def _route(self, message: Message) -> dict[str, Place]:
+    def _gather(self, message: Message) -> float:
+        return 0.0 if message.client == "api" else self.gather
+
+    def _route(self, message: Message) -> Callable[[Known], dict[str, Place]]:
         """Whom it names; without a name, everybody."""
-        places: dict[str, Place] = {message.to: "waiting"} if message.to else dict.fromkeys(self.agents, "waiting")
-        for name in places:
-            if name in self.agents and not answers(self.agents[name].agent, message):
-                places[name] = "heard"
-        return places
+        names = (message.to,) if message.to else tuple(self.agents)
+        places: dict[str, Place] = {name: self._place(name, message) for name in names}
+        return lambda known: places
+
+    def _place(self, name: str, message: Message) -> Place:
+        if name not in self.agents:
+            return "away"
+        return standing(self.agents[name].agent, message, self.turns.rules(message), "away")
 
     def add(
         self,
@@ -105,9 +127,15 @@ class LittleHost:
         checks: Mapping[str, Gate] | None = None,
         reflections: Mapping[str, Reflection] | None = None,
         chat: str = "You are {{ agent.name }}.",
+        decide: str = "YES or NO, {{ agent.name }}?",
     ) -> AgentRuntime:
         """A living agent; one of the same name is replaced."""
-        agent = replace(agent, templates={"chat": "chat.j2"}, sources={"chat.j2": TemplateFile("chat.j2", chat)})
+        sources = {"chat.j2": chat, "decide.j2": decide}
+        agent = replace(
+            agent,
+            templates={"chat": "chat.j2", "decide": "decide.j2"},
+            sources={name: TemplateFile(name, source) for name, source in sources.items()},
+        )
         large = model or ListedModel()
         parts = Parts(
             models={"large": large, "small": small or large},

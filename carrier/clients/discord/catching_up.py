@@ -39,8 +39,9 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 class CatchingUp:
     """Between what a client hears and what it hands over."""
 
-    def __init__(self, deliver: Deliver, look: Look, spawn: Spawn):
-        self._deliver, self._look, self._spawn = deliver, look, spawn
+    def __init__(self, deliver: Deliver, look: Look, spawn: Spawn, here: asyncio.Event):
+        """`here` is set while all that is said is told."""
+        self._deliver, self._look, self._spawn, self._here = deliver, look, spawn, here
         self._missing: set[str] | None = None
         """Rooms where something may be missing; None: it may be anywhere."""
         self._patience = time.monotonic() + PATIENCE
@@ -48,14 +49,12 @@ class CatchingUp:
         self._last: dict[str, int] = {}
         """The newest message of each room that was handed over while something was missing there."""
         self._at_once = asyncio.Semaphore(AT_ONCE)
-        self.listening = False
 
     # --- what is told now
 
     def began(self) -> None:
         """From now on all is told; what was said before may be missing everywhere."""
         self._missing, self._patience = None, time.monotonic() + PATIENCE
-        self.listening = True
         self._spawn(self._lose_patience())
 
     async def heard(self, message: Message) -> None:
@@ -161,6 +160,6 @@ class CatchingUp:
             await self.note_now()
 
     async def note_now(self) -> None:
-        if self.listening and self._missing is not None and not self._missing:
+        if self._here.is_set() and self._missing is not None and not self._missing:
             now = time.time_ns() // 1000 - SLACK
             await self._deliver.move({EVERYWHERE: str(snowflake(now))})

@@ -33,7 +33,8 @@ class Discord:
     def __init__(self, name: str, settings: DiscordSettings, given: Given):
         self._name, self._settings = name, settings
         self.ready = asyncio.Event()
-        self._identifies = Identifies(settings.connection.identifies.amount, settings.connection.identifies.per)
+        rate = settings.connection.identifies
+        self._identifies = Identifies(settings.token.get_secret_value(), rate.amount, rate.per)
         self._session: Session | None = None
 
     async def run(self, deliver: Deliver) -> None:

@@ -41,11 +41,6 @@ class Ears(Protocol):
     def began(self) -> None:
         """A new session: of what was said before it, nothing is told."""
 
-    def came_back(self) -> None:
-        """The session goes on, and all is told."""
-
-    def broke_off(self) -> None: ...
-
     async def all_known(self) -> None:
         """Guilds and channels are known."""
 
@@ -90,9 +85,10 @@ class Bot(discord.Client):
     ears: Ears
     """To be set before it connects."""
 
-    def __init__(self, settings: DiscordSettings, identifies: Identifies, **more: Any):
+    def __init__(self, settings: DiscordSettings, identifies: Identifies, here: asyncio.Event, **more: Any):
         self._settings, self._identifies = settings, identifies
-        self.here, self.gone = asyncio.Event(), asyncio.Event()
+        self.here, self.gone = here, asyncio.Event()
+        """Whether all of it is connected, or not."""
         self._away = set(range(more.get("shard_count", 1)))
         """Shards that are not connected."""
         self.sockets: dict[int, DiscordWebSocket] = {}
@@ -139,7 +135,6 @@ class Bot(discord.Client):
         self._away.add(shard)
         self.here.clear()
         self.gone.set()
-        self.ears.broke_off()
 
     # --- what discord.py calls
 
@@ -149,7 +144,6 @@ class Bot(discord.Client):
 
     async def on_resumed(self) -> None:
         self.shard_here(0)
-        self.ears.came_back()
 
     async def on_disconnect(self) -> None:
         self.shard_gone(0)
@@ -188,7 +182,7 @@ class ShardedBot(Bot, discord.AutoShardedClient):
         self.ears.began()
 
     async def on_resumed(self) -> None:
-        self.ears.came_back()
+        pass
 
     async def on_disconnect(self) -> None:
         pass
@@ -260,18 +254,22 @@ async def _watch_heartbeats(bot: Bot) -> None:
 
 
 @asynccontextmanager
-async def logged_in(settings: DiscordSettings, identifies: Identifies) -> AsyncIterator[Bot]:
-    """A bot that Discord knows, not connected yet; leaving closes all that it opened."""
+async def logged_in(settings: DiscordSettings, identifies: Identifies, here: asyncio.Event) -> AsyncIterator[Bot]:
+    """A bot that Discord knows, not connected yet; leaving closes all that it opened.
+
+    `here` is set while it is connected.
+    """
     await STARTS.next()
-    bot = await _logged_in(Bot(settings, identifies), settings)
+    bot = await _logged_in(Bot(settings, identifies, here), settings)
     try:
         shards, url = await _where(bot, settings)
         if shards > 1:
             await _close(bot)
-            bot = await _logged_in(ShardedBot(settings, identifies, shard_count=shards), settings)
+            bot = await _logged_in(ShardedBot(settings, identifies, here, shard_count=shards), settings)
         bot.http.gateway = bot.http.gateway or url
         yield bot
     finally:
+        here.clear()
         await _close(bot)
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
+from hashlib import sha256
 
 from carrier.errors import Passing
 
@@ -14,12 +15,16 @@ START_EVERY = 0.1
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
 
 
+_BEGUN: defaultdict[str, deque[float]] = defaultdict(deque)
+"""When sessions of this process were begun, by the token's hash: a client that is made anew has the same token."""
+
+
 class Identifies:
     """Counts the sessions of one token: Discord resets the token of who begins too many."""
 
-    def __init__(self, most: int, per: str):
+    def __init__(self, token: str, most: int, per: str):
         self._most, self._per = most, _SECONDS[per]
-        self._begun: deque[float] = deque()
+        self._begun = _BEGUN[sha256(token.encode()).hexdigest()]
 
     async def next(self) -> None:
         """Wait until another session may begin, and count it; raises Passing when it may not for long."""

@@ -32,10 +32,10 @@ Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | disc
 class Session:
     """`connection.Ears`, from the login to the end."""
 
-    def __init__(self, name: str, settings: DiscordSettings, deliver: Deliver, ready: asyncio.Event, bot: Bot):
-        self._name, self._settings, self._deliver, self._ready = name, settings, deliver, ready
+    def __init__(self, name: str, settings: DiscordSettings, deliver: Deliver, bot: Bot):
+        self._name, self._settings, self._deliver = name, settings, deliver
         self._tasks: set[asyncio.Task[None]] = set()
-        self._catching_up = CatchingUp(deliver, self._look, self._spawn)
+        self._catching_up = CatchingUp(deliver, self._look, self._spawn, bot.here)
         self._cursors: Mapping[str, str] = {}
         self.bot, self.rooms = bot, Rooms(name, bot)
         self.sending = Sending(bot, self.rooms, settings)
@@ -62,7 +62,6 @@ class Session:
             log.exception("%s: something that goes on beside its connection failed", self._name)
 
     async def _end(self) -> None:
-        self._ready.clear()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, self.composing.close(), return_exceptions=True)
@@ -72,15 +71,6 @@ class Session:
     def began(self) -> None:
         log.info("%s: connected to Discord as %s", self._name, self.bot.user)
         self._catching_up.began()
-        self._ready.set()
-
-    def came_back(self) -> None:
-        self._catching_up.listening = True
-        self._ready.set()
-
-    def broke_off(self) -> None:
-        self._catching_up.listening = False
-        self._ready.clear()
 
     async def all_known(self) -> None:
         self._cursors = await self._deliver.cursors()
@@ -177,11 +167,11 @@ class Session:
 
 @asynccontextmanager
 async def opened(
-    name: str, settings: DiscordSettings, identifies: Identifies, deliver: Deliver, ready: asyncio.Event
+    name: str, settings: DiscordSettings, identifies: Identifies, deliver: Deliver, here: asyncio.Event
 ) -> AsyncIterator[Session]:
     """One that Discord has let in, to be run; leaving lets go of all it has open."""
-    async with logged_in(settings, identifies) as bot:
-        yield Session(name, settings, deliver, ready, bot)
+    async with logged_in(settings, identifies, here) as bot:
+        yield Session(name, settings, deliver, bot)
 
 
 def _places(guild: discord.Guild) -> Iterator[Place]:

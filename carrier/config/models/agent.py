@@ -75,6 +75,7 @@ class TemplateNames(Block):
     chat: Inside = Field(default="chat.j2", description="For an answer")
     post: Inside = Field(default="post.j2", description="For a post")
     facts: Inside = Field(default="facts.j2", description="For the evaluator `facts`")
+    decide: Inside = Field(default="decide.j2", description="For `respond: decide`: whether to answer, YES or NO")
 
 
 def _model_in_place(value: object) -> object:

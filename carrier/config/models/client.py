@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from carrier.config.models.later import Later
 from carrier.config.models.values import Described, Duration, Flag, Id, Name, Named
 
 if TYPE_CHECKING:
-    from carrier.config.models.doors import ClientLimits, Route
+    from carrier.config.models.doors import Access, ClientLimits, Route
 else:
+    Access = Annotated[Any, Later("doors:Access")]
     ClientLimits = Annotated[Any, Later("doors:ClientLimits")]
     Route = Annotated[Any, Later("doors:Route")]
 
@@ -25,6 +26,7 @@ class Client(Described):
     agent: Name = Field(default="", description="Who answers; without it, only what a route names")
     rooms: Annotated[dict[Name, Id], Named] = Field(default={}, description="Names of yours for the platform's ids")
     routes: tuple[Route, ...] = Field(default=(), description="Who answers elsewhere; the most specific one counts")
+    access: Access | None = Field(default=None, description="Who is heard; unset: everybody, but bots are not answered")
     limits: ClientLimits | None = Field(default=None, description="What it hands on at most")
     gather: Duration = Field(default=0.0, description="What one person says within it is answered once")
     max_age: Duration = Field(default=86400.0, description="Older messages that come in late are heard, not answered")
@@ -32,8 +34,10 @@ class Client(Described):
 
     @field_validator("routes")
     @classmethod
-    def _each_once(cls, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    def _each_once(cls, routes: tuple[Route, ...], info: ValidationInfo) -> tuple[Route, ...]:
+        ids = info.data.get("rooms", {})
+        places = [(kind, ids.get(id, id)) for kind, id in (route.place for route in routes)]
         for number, route in enumerate(routes):
-            if any(route.place == other.place for other in routes[:number]):
+            if places[number] in places[:number]:
                 raise ValueError(f"two routes are for the {' '.join(route.place)}")
         return routes

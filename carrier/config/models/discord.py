@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from carrier.config.models.client import Client
 from carrier.config.models.rates import Rate, TimedRate
-from carrier.config.models.values import Block, Duration, Flag, Id, Period, Size, looks, whole
+from carrier.config.models.values import Block, Duration, Flag, Period, Size, looks, whole
 
 _API = r"https?://\S+"
 _GATEWAY = r"wss?://\S+"
@@ -24,18 +24,6 @@ def _address(form: str, example: str) -> AfterValidator:
 
 ApiAddress = Annotated[str, _address(_API, "https://discord.com/api/v10"), looks(whole(_API))]
 GatewayAddress = Annotated[str, _address(_GATEWAY, "wss://gateway.discord.gg"), looks(whole(_GATEWAY))]
-
-
-class Access(Block):
-    """Who is heard."""
-
-    guilds: tuple[Id, ...] | None = Field(default=None, description="Only these; []: none. Unset: all, with a warning")
-    rooms: tuple[Id, ...] | None = Field(default=None, description="Only these, by id or name; unset: all")
-    users: tuple[Id, ...] | None = Field(default=None, description="Only these; unset: all")
-    roles: tuple[Id, ...] | None = Field(default=None, description="Only who has one of these; unset: all")
-    deny_users: tuple[Id, ...] = Field(default=(), description="Never these")
-    dms: Flag = Field(default=True, description="Direct messages")
-    bots: Literal["none", "addressed", "all"] = Field(default="none", description="Which bots are answered")
 
 
 class Endpoint(Block):
@@ -123,5 +111,4 @@ class Discord(Client, DiscordSettings):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["discord"]
-    access: Access = Field(default=Access(), description="Who is heard")
     gather: Duration = Field(default=1.5, description="What one person says within it is answered once")
