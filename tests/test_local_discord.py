@@ -317,11 +317,11 @@ async def test_an_interaction_can_be_answered_for_three_seconds_and_once() -> No
         message = await asked(place, client)
         seen: list[discord.Interaction] = []
 
-        async def keep(interaction: discord.Interaction) -> None:
+        async def on_interaction(interaction: discord.Interaction) -> None:
             seen.append(interaction)
 
-        client.on_interaction = keep
-        client._connection._view_store.remove_view(client.persistent_views[0])  # type: ignore[arg-type]
+        client.event(on_interaction)
+        client._connection._view_store.remove_view(client.persistent_views[0])
         place.discord.press(place.anna, message, "approve:17")
         await place.discord.until(lambda: seen)
         place.discord.clock.advance(4)
@@ -434,7 +434,7 @@ class Sharded(discord.AutoShardedClient):
 
 async def test_shards_that_the_gateway_recommends_are_started() -> None:
     async with a_place(identify_every=0.0) as place, library(place.discord):
-        place.discord.gateway.guilds_a_shard = 1
+        place.discord.gateway.starts.guilds_a_shard = 1
         other = place.discord.world.guild("Shinra", id=place.guild.id ^ 1 << 22)
         place.discord.world.invite(other, place.tifa)
         client = Sharded(intents=discord.Intents(guilds=True), guild_ready_timeout=0.02)

@@ -153,7 +153,7 @@ async def test_another_version_is_refused() -> None:
 
 async def test_a_bot_in_too_many_guilds_has_to_shard() -> None:
     async with a_place() as place, line(place.discord) as one:
-        place.discord.gateway.guilds_a_shard = 0
+        place.discord.gateway.starts.guilds_a_shard = 0
         await one.identify(place.tifa)
 
         assert await one.end() == 4011

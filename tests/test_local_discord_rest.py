@@ -364,9 +364,10 @@ async def test_a_thread_that_is_locked_or_archived_is_held_to_its_rules() -> Non
             assert not thread.thread.archived
             place.discord.archive(thread, locked=True)
             locked = await cloud.say(thread, "knock")
+            unlocks = await cloud.ask("PATCH", f"/channels/{thread.id}", {"archived": False})
             moderator = await bot.say(thread, "I may")
 
-    assert (late.code, opened.status, locked.code, moderator.status) == (50083, 200, 160005, 200)
+    assert (late.code, opened.status, locked.code, unlocks.code, moderator.status) == (50083, 200, 160005, 50013, 200)
 
 
 async def test_a_forum_takes_posts_only() -> None:
@@ -509,3 +510,11 @@ async def test_an_answer_that_is_late_is_right() -> None:
         place.discord.faults.add(Rest("POST", MESSAGES), faults.delay(0.05))
 
         assert (await bot.say(place.general, "hello")).status == 200
+
+
+@pytest.mark.parametrize("form", [{"content": "x", "embeds": ["no"]}, {"content": "x", "flags": "many"}, ["x"]])
+async def test_a_form_of_another_shape_is_refused(form: object) -> None:
+    async with a_place() as place, wire(place.discord, place.tifa) as bot:
+        refused = await bot.ask("POST", at(place.general), form)
+
+    assert (refused.status, refused.code) == (400, 50035)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, making, rooms, talking, testing
+from carrier.cli import cards, discord, doctor, files, making, rooms, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -105,6 +105,7 @@ COMMANDS = (
     files.explain,
     files.fmt,
     making.new,
+    discord.dev_discord,
     doctor.doctor,
 )
 

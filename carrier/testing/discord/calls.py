@@ -3,16 +3,14 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from carrier.testing.discord import permissions
+from carrier.testing.discord.core import Core
 from carrier.testing.discord.errors import ApiError, invalid, no_access, no_permission, unknown
 from carrier.testing.discord.payloads import Reader
 from carrier.testing.discord.things import DM, Bot, Channel, File, Guild, Message, User
 from carrier.testing.discord.world import World
-
-if TYPE_CHECKING:
-    from carrier.testing.discord.local import Discord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Route:
 
 @dataclass
 class Call:
-    server: "Discord"
+    core: Core
     route: Route
     named: Mapping[str, str]
     """What stood in the braces."""
@@ -50,7 +48,7 @@ class Call:
 
     @property
     def world(self) -> World:
-        return self.server.world
+        return self.core.world
 
     @property
     def bot(self) -> Bot:

@@ -6,14 +6,15 @@ import zlib
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from carrier.testing.discord.core import Core
 from carrier.testing.discord.faults import Fault, Received, Sent
-
-if TYPE_CHECKING:
-    from carrier.testing.discord.gateway import Gateway, Session
+from carrier.testing.discord.journal import Heard
+from carrier.testing.discord.sessions import Frame, Session
+from carrier.testing.discord.things import Bot
 
 LARGEST, MOST, IN_SECONDS = 4096, 120, 60.0
 """Bytes of a frame, and frames in so many seconds, that a bot may send."""
@@ -35,16 +36,20 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    op: int
-    data: Any
-    seq: int = 0
-    """0: none."""
-    event: str | None = None
+class Switch(Protocol):
+    """The gateway, as its connections know it."""
 
-    def text(self) -> str:
-        return json.dumps({"op": self.op, "d": self.data, "s": self.seq or None, "t": self.event})
+    core: Core
+    heartbeat: float
+    heard: list[Heard]
+
+    def identify(self, connection: "Connection", data: dict[str, Any]) -> None: ...
+
+    def resume(self, connection: "Connection", data: dict[str, Any]) -> None: ...
+
+    def members(self, session: Session, data: dict[str, Any]) -> None: ...
+
+    def breach(self, bot: Bot, what: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Goodbye:
 class Connection:
     """`silent`: nothing is sent; `deaf`: no heartbeat is acknowledged."""
 
-    def __init__(self, gateway: "Gateway", request: web.BaseRequest):
+    def __init__(self, gateway: Switch, request: web.BaseRequest):
         self.session: Session | None = None
         self.silent = self.deaf = False
         self._gateway, self._request = gateway, request
@@ -63,7 +68,7 @@ class Connection:
         self._outgoing: asyncio.Queue[Frame | Goodbye | str | bytes] = asyncio.Queue()
         zlib_stream = request.query.get("compress") == "zlib-stream"
         self._stream = zlib.compressobj() if zlib_stream else None
-        self._packs = False
+        self._packs = self._closed_by_us = False
         self._heard: deque[float] = deque(maxlen=MOST)
         self._beaten = asyncio.Event()
 
@@ -72,11 +77,9 @@ class Connection:
         """Whether the bot closed in a way that ends the session."""
         return self._socket.close_code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and not self._closed_by_us
 
-    _closed_by_us = False
-
     async def live(self) -> web.WebSocketResponse:
         await self._socket.prepare(self._request)
-        beat = self._gateway.server.clock.lasts(self._gateway.heartbeat)
+        beat = self._gateway.core.clock.lasts(self._gateway.heartbeat)
         self.send(Frame(10, {"heartbeat_interval": round(beat * 1000), "_trace": []}))
         if self._request.query.get("v") not in ("9", "10"):
             self.close(4012)
@@ -89,10 +92,10 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
         return self._socket
 
-    def attach(self, session: "Session", packs: bool) -> None:
+    def attach(self, session: Session, packs: bool) -> None:
         """`packs`: large frames come compressed one by one."""
         self.session, session.connection, self._packs = session, self, packs
-        self._gateway.server.changed()
+        self._gateway.core.changed()
 
     def send(self, what: Frame | str | bytes) -> None:
         self._outgoing.put_nowait(what)
@@ -143,7 +146,7 @@ class Connection:
             pass  # the reader will notice
 
     def _fault(self, kind: Any, *subject: Any) -> Fault | None:
-        return self._gateway.server.faults.for_(kind, *subject, self.session.bot.id if self.session else 0)
+        return self._gateway.core.faults.for_(kind, *subject, self.session.bot.id if self.session else 0)
 
     async def _suffer(self, fault: Fault) -> bool:
         """What a fault does; whether the frame is done with."""
@@ -164,7 +167,7 @@ class Connection:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
             await self._take(message.data)
-            self._gateway.server.changed()
+            self._gateway.core.changed()
 
     async def _take(self, raw: str | bytes) -> None:
         frame = _decoded(raw)
@@ -184,14 +187,12 @@ class Connection:
         self._obey(op, data)
 
     def _note(self, op: Any, data: Any) -> None:
-        from carrier.testing.discord.gateway import Heard
-
         told = {key: it for key, it in data.items() if key != "token"} if isinstance(data, dict) else data
         name = self.session.bot.name if self.session else ""
-        self._gateway.heard.append(Heard(self._gateway.server.clock.now(), name, op, told))
+        self._gateway.heard.append(Heard(self._gateway.core.clock.now(), name, op, told))
 
     def _too_many(self) -> bool:
-        clock = self._gateway.server.clock
+        clock = self._gateway.core.clock
         self._heard.append(clock.now())
         return len(self._heard) == MOST and self._heard[-1] - self._heard[0] < clock.lasts(IN_SECONDS)
 
@@ -220,7 +221,7 @@ class Connection:
 
     async def _watch(self) -> None:
         """A bot that sends no heartbeat is taken for gone."""
-        patience = self._gateway.server.clock.lasts(self._gateway.heartbeat * 1.5)
+        patience = self._gateway.core.clock.lasts(self._gateway.heartbeat * 1.5)
         with suppress(TimeoutError):
             while True:
                 await asyncio.wait_for(self._beaten.wait(), patience)

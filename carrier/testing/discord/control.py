@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -17,12 +17,10 @@ from carrier.testing.discord import faults, payloads
 from carrier.testing.discord.errors import ApiError
 from carrier.testing.discord.faults import Connect, Received, Rest, Sent
 from carrier.testing.discord.interactions import Interaction
+from carrier.testing.discord.local import Discord
 from carrier.testing.discord.payloads import Reader
 from carrier.testing.discord.permissions import BOT
 from carrier.testing.discord.things import PRIVILEGED, Bot, Channel, File, Guild, Message, User
-
-if TYPE_CHECKING:
-    from carrier.testing.discord.local import Discord
 
 Json = dict[str, Any]
 Deed = Callable[..., Any]
@@ -47,7 +45,7 @@ FAULTS: Mapping[str, Callable[..., faults.Fault]] = {
 class Control:
     """Its methods without an underscore are the deeds, but for `serve`."""
 
-    def __init__(self, discord: "Discord"):
+    def __init__(self, discord: Discord):
         self._discord = discord
         self._later: set[asyncio.Task[None]] = set()
 
@@ -57,7 +55,7 @@ class Control:
             done = self._deed(request.path.removeprefix("/control/"))(**json.loads(await request.read() or b"{}"))
         except (ValueError, TypeError, LookupError, ApiError) as error:
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
-        self._discord.changed()
+        self._discord.core.changed()
         return web.json_response(done)
 
     def _deed(self, name: str) -> Deed:

@@ -12,7 +12,9 @@ from carrier.testing.discord.things import CATEGORY, DM, FORUM, Channel, File, M
 CONTENT, NONCE, EMBEDS, FILES = 2000, 25, 10, 10
 MOST_BYTES = 10 * 1024 * 1024
 """Of one file."""
-SUPPRESS_EMBEDS, EPHEMERAL, SUPPRESS_NOTIFICATIONS = 1 << 2, 1 << 6, 1 << 12
+SUPPRESS_EMBEDS, EPHEMERAL = 1 << 2, 1 << 6
+FLAGS = SUPPRESS_EMBEDS | EPHEMERAL | 1 << 12 | 1 << 15
+"""What a bot may set: also that nobody is notified, and that the components are all there is."""
 
 
 def draft(call: Call, form: Mapping[str, Any], channel: Channel) -> Draft:
@@ -32,7 +34,7 @@ def draft(call: Call, form: Mapping[str, Any], channel: Channel) -> Draft:
         reference=reference,
         nonce=form.get("nonce"),
         tts=bool(form.get("tts")),
-        flags=int(form.get("flags") or 0) & (SUPPRESS_EMBEDS | EPHEMERAL | SUPPRESS_NOTIFICATIONS),
+        flags=int(form.get("flags") or 0) & FLAGS,
     )
     check_said(made)
     return made

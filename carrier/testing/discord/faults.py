@@ -91,6 +91,11 @@ class Fault:
     raw: str | bytes | None = None
     """Send this in place of the frame."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether it is the answer to a request, or the lack of one; else the right answer only comes late."""
+        return bool(self.status or self.reset or self.hang)
+
 
 def status(code: int, body: Any = None, *, after: bool = False, headers: Mapping[str, str] | None = None) -> Fault:
     """An answer with a body in JSON, as Discord's own servers give it."""

@@ -1,67 +1,25 @@
 """The gateway: sessions that outlive their connections, and what is dispatched to them."""
 
 import secrets
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from carrier.testing.discord import payloads
-from carrier.testing.discord.connection import Connection, Frame
+from carrier.testing.discord.connection import Connection
+from carrier.testing.discord.core import Core
+from carrier.testing.discord.failing import fail
 from carrier.testing.discord.faults import Connect
+from carrier.testing.discord.journal import Heard
 from carrier.testing.discord.limits import Breach
 from carrier.testing.discord.payloads import Reader
 from carrier.testing.discord.permissions import sees
-from carrier.testing.discord.starts import Starts
-from carrier.testing.discord.things import GUILDS, KNOWN_INTENTS, PRIVILEGED, Bot, Guild
+from carrier.testing.discord.sessions import Frame, Session
+from carrier.testing.discord.things import GUILDS, KNOWN_INTENTS, PRIVILEGED, Bot
 from carrier.testing.discord.world import Event
 
-if TYPE_CHECKING:
-    from carrier.testing.discord.local import Discord
-
-KEPT = 10_000
-"""Events that a session can be told again."""
-GUILDS_A_SHARD = 2500
-
-DISPATCH, BEAT, RECONNECT, INVALID = 0, 1, 7, 9
-
-
-@dataclass(eq=False)
-class Session:
-    """What a bot identified for; it can be resumed for a while after its connection is gone."""
-
-    id: str
-    bot: Bot
-    intents: int
-    shard: tuple[int, int]
-    seq: int = 0
-    sent: deque[Frame] = field(default_factory=lambda: deque(maxlen=KEPT))
-    connection: Connection | None = None
-    left_at: float = 0.0
-
-    def dispatch(self, name: str, data: Any) -> None:
-        self.seq += 1
-        frame = Frame(DISPATCH, data, self.seq, name)
-        self.sent.append(frame)
-        if self.connection:
-            self.connection.send(frame)
-
-    def holds(self, guild: Guild | None) -> bool:
-        """Direct messages are the first shard's."""
-        number, count = self.shard
-        return number == ((guild.id >> 22) % count if guild else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A frame that a bot sent, its token left out."""
-
-    at: float
-    bot: str
-    op: int | None
-    data: Any
+BEAT, RECONNECT, INVALID = 1, 7, 9
 
 
 class Gateway:
@@ -70,9 +28,8 @@ class Gateway:
     Where `bot` is None, all of them are meant.
     """
 
-    def __init__(self, server: "Discord"):
-        self.server = server
-        self.starts = Starts(server.clock)
+    def __init__(self, core: Core):
+        self.core, self.starts = core, core.starts
         self.sessions: dict[str, Session] = {}
         self.connections: list[Connection] = []
         self.heard: list[Heard] = []
@@ -80,7 +37,6 @@ class Gateway:
         """Seconds between heartbeats."""
         self.resumable: float = 180.0
         """Seconds for which a session without a connection is kept."""
-        self.guilds_a_shard = GUILDS_A_SHARD
         self.resume_url = ""
         """What READY names; by default this server."""
         self.connects = 0
@@ -147,17 +103,13 @@ class Gateway:
     def identifies(self, bot: Bot) -> int:
         return len(self.starts.identifies[bot.id])
 
-    def recommended_shards(self, bot: Bot) -> int:
-        mine = sum(bot.id in guild.members for guild in self.server.world.guilds.values())
-        return max(1, -(-mine // self.guilds_a_shard))
-
     # The wire
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self.connects += 1
-        self.server.changed()
-        if fault := self.server.faults.for_(Connect, request.path):
-            return await self.server.rest.fail(request, fault)
+        self.core.changed()
+        if fault := self.core.faults.for_(Connect, request.path):
+            return await fail(request, fault, self.core.closing)
         if request.query.get("encoding", "json") != "json":
             return web.Response(status=400, text="this server speaks JSON only")
         connection = Connection(self, request)
@@ -167,13 +119,13 @@ class Gateway:
         finally:
             self.connections.remove(connection)
             self._leave(connection)
-            self.server.changed()
+            self.core.changed()
 
     def _leave(self, connection: Connection) -> None:
         """A session outlives its connection, unless the bot said goodbye."""
         session = connection.session
         if session and session.connection is connection:
-            session.connection, session.left_at = None, self.server.clock.now()
+            session.connection, session.left_at = None, self.core.clock.now()
             if connection.said_goodbye:
                 self.forget(session)
 
@@ -184,10 +136,14 @@ class Gateway:
 
     def hear(self, event: Event) -> None:
         """Something happened in the world: each session that may know of it is told."""
-        for session in list(self.sessions.values()):
+        # What many sessions keep to be told again is one thing, not a copy each.
+        seen: dict[Reader, Mapping[str, Any]] = {}
+        for session in [it for it in self.sessions.values() if not self._ended(it)]:
             if self._concerns(event, session):
-                session.dispatch(event.name, event.data(self._reader(session)))
-        self.server.changed()
+                reader = self._reader(session)
+                seen[reader] = seen.get(reader) or event.data(reader)
+                session.dispatch(event.name, seen[reader])
+        self.core.changed()
 
     def _concerns(self, event: Event, session: Session) -> bool:
         wanted = not event.intents or event.intents & session.intents
@@ -200,12 +156,12 @@ class Gateway:
         return event.guild is None or session.bot.id in event.guild.members
 
     def _reader(self, session: Session) -> Reader:
-        return Reader(session.bot.id, session.intents, self.server.world.cdn)
+        return Reader(session.bot.id, session.intents, self.core.world.cdn)
 
     # Starting and resuming
 
     def identify(self, connection: Connection, data: dict[str, Any]) -> None:
-        bot = self.server.world.bot_with(str(data.get("token") or ""))
+        bot = self.core.world.bot_with(str(data.get("token") or ""))
         if bot is None:
             return connection.close(4004)
         problem = self._refuses(bot, data)
@@ -233,14 +189,14 @@ class Gateway:
             return 4014
         if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
             return 4010
-        mine = [it for it in self.server.world.guilds.values() if bot.id in it.members]
+        mine = [it for it in self.core.world.guilds.values() if bot.id in it.members]
         in_shard = sum((it.id >> 22) % shard[1] == shard[0] for it in mine)
-        return 4011 if in_shard > self.guilds_a_shard else 0
+        return 4011 if in_shard > self.starts.guilds_a_shard else 0
 
     def _greeting(self, session: Session) -> Iterator[tuple[str, Any]]:
         """READY, then each guild."""
         bot = session.bot
-        mine = [it for it in self.server.world.guilds.values() if bot.id in it.members and session.holds(it)]
+        mine = [it for it in self.core.world.guilds.values() if bot.id in it.members and session.holds(it)]
         application = payloads.application(bot)
         yield (
             "READY",
@@ -249,7 +205,7 @@ class Gateway:
                 "user": {**payloads.user(bot.user), "verified": True, "mfa_enabled": False, "email": None, "flags": 0},
                 "guilds": [{"id": str(it.id), "unavailable": True} for it in mine],
                 "session_id": session.id,
-                "resume_gateway_url": self.resume_url or f"{self.server.gateway_url}resume",
+                "resume_gateway_url": self.resume_url or f"{self.core.gateway_url}resume",
                 "shard": list(session.shard),
                 "application": {"id": application["id"], "flags": application["flags"]},
                 "private_channels": [],
@@ -264,7 +220,7 @@ class Gateway:
 
     def resume(self, connection: Connection, data: dict[str, Any]) -> None:
         """Tell again what was missed, then RESUMED; a session that is gone cannot be resumed."""
-        bot = self.server.world.bot_with(str(data.get("token") or ""))
+        bot = self.core.world.bot_with(str(data.get("token") or ""))
         if bot is None:
             return connection.close(4004)
         session, seq = self._kept(bot, str(data.get("session_id"))), int(data.get("seq") or 0)
@@ -284,28 +240,30 @@ class Gateway:
 
     def _kept(self, bot: Bot, id: str) -> Session | None:
         session = self.sessions.get(id)
-        if session is None or session.bot is not bot:
-            return None
-        away = 0 if session.connection else self.server.clock.now() - session.left_at
-        if away > self.server.clock.lasts(self.resumable):
+        return None if session is None or session.bot is not bot or self._ended(session) else session
+
+    def _ended(self, session: Session) -> bool:
+        """Whether it was left for so long that it is forgotten."""
+        clock = self.core.clock
+        ended = session.connection is None and clock.now() - session.left_at > clock.lasts(self.resumable)
+        if ended:
             self.forget(session)
-            return None
-        return session
+        return ended
 
     def revoke(self, bot: Bot) -> None:
         """The token is good no more; all sessions end. So Discord does to a bot that identifies too often."""
-        self.server.world.reset_token(bot)
+        self.core.world.reset_token(bot)
         for connection in self.of(bot):
             self.forget(connection.session)
             connection.close(4004)
 
     def breach(self, bot: Bot, what: str) -> None:
-        now = self.server.clock.now()
-        self.server.limits.breaches.append(Breach(bot.name, what, "", "gateway", now))
+        now = self.core.clock.now()
+        self.core.limits.breaches.append(Breach(bot.name, what, "", "gateway", now))
 
     def members(self, session: Session, data: dict[str, Any]) -> None:
         """Opcode 8: members of a guild, up to 1,000 an event."""
-        guild = self.server.world.guilds.get(int(data.get("guild_id") or 0))
+        guild = self.core.world.guilds.get(int(data.get("guild_id") or 0))
         if guild is None or session.bot.id not in guild.members:
             return
         asked = data.get("user_ids")

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carrier.testing.discord import payloads, posting
@@ -149,20 +149,12 @@ def payload(one: Interaction, reader: Reader) -> dict[str, Any]:
 def answer(world: World, one: Interaction, draft: Draft, *, first: bool) -> Message:
     """The bot's message in answer: the first one, or a further one."""
     kind = COMMAND if first and one.kind == ON_COMMAND else REPLY
-    replied = one.message if kind == REPLY and first else one.original if kind == REPLY else None
+    replied = None if kind == COMMAND else one.message if first else one.original
     reference = posting.reference_to(replied) if replied and replied.only_for is None else None
+    told = replace(draft, kind=kind, reply_to=replied, reference=reference)
+    about = {"application_id": one.bot.id, "webhook_id": one.bot.id, "interaction": metadata(one)}
     hidden = one.user.id if draft.flags & EPHEMERAL else None
-    told = Draft(
-        **{name: getattr(draft, name) for name in draft.__slots__ if name not in ("kind", "reference", "reply_to")},
-        kind=kind,
-        reference=reference,
-        reply_to=replied,
-    )
-    about = metadata(one)
-    return posting.post(
-        world, one.channel, one.bot.user, told, application_id=one.bot.id, interaction=about, only_for=hidden,
-        webhook_id=one.bot.id,
-    )  # fmt: skip
+    return posting.post(world, one.channel, one.bot.user, told, only_for=hidden, **about)
 
 
 def metadata(one: Interaction) -> dict[str, Any]:

@@ -24,6 +24,16 @@ class Request:
     """Something went wrong by script."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A frame that a bot sent to the gateway, its token left out."""
+
+    at: float
+    bot: str
+    op: int | None
+    data: Any
+
+
 @dataclass
 class Journal:
     requests: list[Request] = field(default_factory=list)

@@ -1,26 +1,19 @@
 """A Discord on loopback: what it is made of, and what people do in it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from carrier.testing.discord import posting, reactions, threads
-from carrier.testing.discord.cdn import Cdn
-from carrier.testing.discord.clock import Clock
-from carrier.testing.discord.control import Control
-from carrier.testing.discord.faults import Faults
+from carrier.testing.discord.core import Core
 from carrier.testing.discord.gateway import Gateway
-from carrier.testing.discord.interactions import Interaction, Interactions
-from carrier.testing.discord.journal import Journal
-from carrier.testing.discord.limits import Breach, Limits
-from carrier.testing.discord.nonces import Nonces
+from carrier.testing.discord.interactions import Interaction
+from carrier.testing.discord.limits import Breach
 from carrier.testing.discord.posting import Draft
 from carrier.testing.discord.rest import RestApi
 from carrier.testing.discord.rest_messages import type_in
 from carrier.testing.discord.server import Server
 from carrier.testing.discord.things import Bot, Channel, File, Message, User
-from carrier.testing.discord.world import World
 
 LONGEST = 2000
 
@@ -29,35 +22,25 @@ class Discord:
     """See the package's own words for what can be done with it."""
 
     def __init__(self, port: int = 0, speed: float = 1.0):
-        self.clock = Clock(speed)
-        self.world = World(self.clock, Cdn(self.clock))
-        self.faults, self.journal = Faults(), Journal()
-        self.limits, self.nonces = Limits(self.clock), Nonces(self.clock)
-        self.interactions = Interactions(self.world)
-        self.typed: list[tuple[float, int, int]] = []
-        """When which bot (its id) showed that it types in which channel (its id)."""
-        self.gateway, self.rest, self.control = Gateway(self), RestApi(self), Control(self)
-        self.world.hear = self.gateway.hear
-        self.server = Server(self, port)
-        self._change = asyncio.Event()
+        self.core = core = Core(speed)
+        self.clock, self.world = core.clock, core.world
+        self.faults, self.limits, self.nonces = core.faults, core.limits, core.nonces
+        self.journal, self.interactions = core.journal, core.interactions
+        self.gateway = Gateway(core)
+        self.server = Server(core, RestApi(core), self.gateway, port)
+        core.world.hearers.append(self.gateway.hear)
 
     @property
     def api(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}/api/v10"
+        return f"http://{self.core.address}/api/v10"
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://127.0.0.1:{self.server.port}/"
-
-    @property
-    def breaches(self) -> list[Breach]:
-        """The requests that came although a rate limit was used up."""
-        return self.limits.breaches
+        return self.core.gateway_url
 
     async def up(self) -> None:
         """Begin to listen; after an outage on the same port as before."""
         await self.server.up()
-        self.world.cdn.base = f"http://127.0.0.1:{self.server.port}"
 
     async def down(self) -> None:
         """Cut every connection and refuse new ones; all that was said stays."""
@@ -143,18 +126,17 @@ class Discord:
 
     async def until(self, holds: Callable[[], Any], seconds: float = 10.0) -> None:
         """Wait until this holds, looking whenever something happened here, and now and then; raises TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while not holds():
-                change = self._change
-                looked = asyncio.get_running_loop().call_later(0.05, change.set)
-                await change.wait()
-                looked.cancel()
-                self._change = asyncio.Event()
+        await self.core.until(holds, seconds)
 
-    def changed(self) -> None:
-        """Something happened: whoever waits looks again."""
-        self._change.set()
-        self._change = asyncio.Event()
+    @property
+    def typed(self) -> list[tuple[float, int, int]]:
+        """When which bot (its id) showed that it types in which channel (its id)."""
+        return self.core.typed
+
+    @property
+    def breaches(self) -> list[Breach]:
+        """The requests that came although a rate limit was used up."""
+        return self.limits.breaches
 
 
 def _there(who: User | Bot, channel: Channel) -> User:

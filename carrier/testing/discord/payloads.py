@@ -7,7 +7,7 @@ from typing import Any
 
 from carrier.testing.discord.cdn import Cdn
 from carrier.testing.discord.clock import timestamp
-from carrier.testing.discord.permissions import of, sees
+from carrier.testing.discord.permissions import sees
 from carrier.testing.discord.things import (
     CATEGORY,
     DM,
@@ -370,10 +370,6 @@ def application(bot: Bot) -> Json:
         "redirect_uris": [],
         "interactions_endpoint_url": None,
     }
-
-
-def permissions_in(channel: Channel, user_id: int) -> str:
-    return str(of(channel.guild, user_id, channel)) if channel.guild else "0"
 
 
 def message_ids(message: Message) -> Mapping[str, str]:

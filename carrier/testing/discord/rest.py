@@ -5,8 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import BodyPartReader, web
 
@@ -20,14 +19,13 @@ from carrier.testing.discord import (
     rest_webhooks,
 )
 from carrier.testing.discord.calls import Answer, Call, Route, parsed
+from carrier.testing.discord.core import Core
 from carrier.testing.discord.errors import ApiError, not_allowed, not_found, unauthorized
-from carrier.testing.discord.faults import Fault, Rest
+from carrier.testing.discord.failing import Cut, Sending, cut, suffer
+from carrier.testing.discord.faults import Rest
 from carrier.testing.discord.journal import Request, hashed
 from carrier.testing.discord.limits import Breach, Taken
 from carrier.testing.discord.things import Bot, File
-
-if TYPE_CHECKING:
-    from carrier.testing.discord.local import Discord
 
 PREFIX = re.compile(r"/api/v(?:9|10)(?=/)")
 PARTS = (rest_messages, rest_places, rest_threads, rest_interactions, rest_webhooks)
@@ -44,92 +42,46 @@ MAJOR = ("channel", "guild", "webhook", "token")
 """What a bucket counts apart."""
 
 
-class Cut(Exception):
-    """The connection is cut instead of an answer."""
-
-
-@dataclass
-class Sending:
-    """An answer with its headers, until it is written."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def response(self) -> web.Response:
-        return web.Response(status=self.status, body=self.body or None, headers=self.headers)
-
-
-def cut(request: web.BaseRequest) -> web.Response:
-    """End the connection; what is returned goes nowhere."""
-    if request.transport:
-        request.transport.abort()
-    return web.Response()
-
-
 class RestApi:
-    def __init__(self, server: "Discord"):
-        self._server = server
+    def __init__(self, core: Core):
+        self._core = core
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        entry = self._enter(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bot ")
+        asker = self._core.world.bot_with(token)
+        entry = self._enter(request, hashed(token), asker.name if asker else "")
         try:
-            sending = await self._answer(request, entry)
+            sending = await self._answer(request, entry, asker)
         except Cut:
             return cut(request)
         finally:
-            self._server.changed()
+            self._core.changed()
         entry.status = sending.status
         return sending.response()
 
-    async def fail(self, request: web.BaseRequest, fault: Fault) -> web.Response:
-        """What a fault makes of a request that is not of this API."""
-        await asyncio.sleep(fault.delay)
-        try:
-            return (await self._fail(fault)).response()
-        except Cut:
-            return cut(request)
-
-    def _enter(self, request: web.BaseRequest) -> Request:
+    def _enter(self, request: web.BaseRequest, token: str, bot: str) -> Request:
         """Write down who asks for what."""
-        token = request.headers.get("Authorization", "").removeprefix("Bot ")
-        bot = self._server.world.bot_with(token)
         path = PREFIX.sub("", request.rel_url.raw_path)
-        entry = Request(
-            self._server.clock.now(),
-            request.method,
-            path,
-            dict(request.query),
-            hashed(token),
-            bot.name if bot else "",
-        )
-        self._server.journal.requests.append(entry)
+        entry = Request(self._core.clock.now(), request.method, path, dict(request.query), token, bot)
+        self._core.journal.requests.append(entry)
         return entry
 
-    async def _answer(self, request: web.BaseRequest, entry: Request) -> Sending:
+    async def _answer(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
         """As it should be, or as a fault says."""
-        asker = self._server.world.bot_with(request.headers.get("Authorization", "").removeprefix("Bot "))
-        fault = self._server.faults.for_(Rest, entry.method, entry.path, asker.id if asker else 0)
+        fault = self._core.faults.for_(Rest, entry.method, entry.path, asker.id if asker else 0)
         entry.fault = fault is not None
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
-        if fault and not fault.after and fault != faults.delay(fault.delay):
-            return await self._fail(fault)
+        if fault and fault.answers and not fault.after:
+            return await suffer(fault, self._core.closing)
         sending = await self._right(request, entry, asker)
         if fault and fault.after:
-            return await self._fail(fault)
+            return await suffer(fault, self._core.closing)
         return sending
 
-    async def _fail(self, fault: Fault) -> Sending:
-        if fault.hang:
-            await self._server.server.closing.wait()
-        if fault.hang or fault.reset:
-            raise Cut
-        return Sending(fault.status, fault.body, dict(fault.headers))
-
     async def _right(self, request: web.BaseRequest, entry: Request, asker: Bot | None) -> Sending:
-        if self._server.limits.banned:
-            return await self._fail(faults.page(429))
+        if self._core.limits.banned:
+            return await suffer(faults.page(429), self._core.closing)
         raw, files = await _read(request)
         try:
             route, named = find(request.method, entry.path)
@@ -139,9 +91,12 @@ class RestApi:
         if not taken.ok:
             return self._limited(entry, route, taken)
         try:
-            answer = await self._handle(entry, Call(self._server, route, named, request.query, asker, files=files), raw)
+            answer = await self._handle(entry, Call(self._core, route, named, request.query, asker, files=files), raw)
         except ApiError as error:
             answer = Answer(error.body, error.status)
+        # A form is read as it comes: what does not fit is the asker's mistake, told with where it was noticed.
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            answer = Answer({"message": f"Invalid Form Body: {error!r}", "code": 50035}, 400)
         return self._say(answer.status, answer.body, headers(route, taken))
 
     async def _handle(self, entry: Request, call: Call, raw: bytes) -> Answer:
@@ -155,7 +110,7 @@ class RestApi:
     def _take(self, entry: Request, route: Route, named: Mapping[str, str], asker: Bot | None) -> Taken:
         """Count it against its bucket, and against all that this bot may ask."""
         who = asker.id if asker else 0
-        kept = self._server.limits
+        kept = self._core.limits
         # What answers an interaction is not bound to it.
         if not route.open:
             whole = kept.take(("global", who), kept.everything)
@@ -168,7 +123,7 @@ class RestApi:
     def _limited(self, entry: Request, route: Route, taken: Taken) -> Sending:
         """429, and a line among the breaches."""
         scope = "global" if taken.remaining < 0 else "user"
-        kept = self._server.limits
+        kept = self._core.limits
         kept.breaches.append(Breach(entry.bot, entry.method, entry.path, scope, entry.at))
         fault = faults.rate_limited(round(taken.reset_after, 3), scope=scope)
         told = headers(route, taken) if scope == "user" else {}
@@ -176,7 +131,7 @@ class RestApi:
 
     def _say(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> Sending:
         if status in (401, 403, 429):
-            self._server.limits.count_invalid()
+            self._core.limits.count_invalid()
         if body is None:
             return Sending(204, headers={"Via": "1.1 google", **(headers or {})})
         # Exactly this type: a client may compare it.

@@ -23,12 +23,12 @@ MOST = 100
 
 async def callback(call: Call) -> Answer:
     """The first answer, within three seconds."""
-    one = call.server.interactions.all.get(call.id("interaction"))
+    one = call.core.interactions.all.get(call.id("interaction"))
     if one is None or one.token != call.named["token"]:
         raise unknown("Interaction")
     if one.answered:
         raise ApiError(400, 40060, "Interaction has already been acknowledged.")
-    if call.server.interactions.past(one, ANSWER_IN):
+    if call.core.interactions.past(one, ANSWER_IN):
         raise unknown("Interaction")
     kind = _kind(call, one)
     _obey(call, one, kind)

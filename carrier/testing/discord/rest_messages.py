@@ -22,11 +22,11 @@ async def create(call: Call) -> Answer:
     drafts.check_place(call, channel, bool(call.files))
     draft = drafts.draft(call, call.form, channel)
     if call.form.get("enforce_nonce") and draft.nonce is not None:
-        known = call.server.nonces.find(call.bot.id, draft.nonce)
+        known = call.core.nonces.find(call.bot.id, draft.nonce)
         if known is not None:
             return Answer(shown(call, known))
     message = posting.post(call.world, channel, call.bot.user, draft)
-    call.server.nonces.keep(message)
+    call.core.nonces.keep(message)
     return Answer({**shown(call, message), **({"nonce": draft.nonce} if draft.nonce is not None else {})})
 
 
@@ -73,9 +73,13 @@ async def edit(call: Call) -> Answer:
         raise ApiError(403, 50005, "Cannot edit a message authored by another user")
     if not own:
         call.need(permissions.MANAGE_MESSAGES, message.channel)
-    if message.channel.thread and message.channel.thread.archived:
-        raise ApiError(400, 50083, "Thread is archived")
+    _check_open(message.channel)
     return Answer(shown(call, apply(call, message, form)))
+
+
+def _check_open(channel: Channel) -> None:
+    if channel.thread and channel.thread.archived:
+        raise ApiError(400, 50083, "Thread is archived")
 
 
 def apply(call: Call, message: Message, form: Mapping[str, Any]) -> Message:
@@ -131,7 +135,7 @@ async def typing(call: Call) -> Answer:
     channel = call.channel
     drafts.check_place(call, channel, False)
     type_in(call.world, channel, call.bot.id)
-    call.server.typed.append((call.world.clock.now(), call.bot.id, channel.id))
+    call.core.typed.append((call.world.clock.now(), call.bot.id, channel.id))
     return Answer()
 
 
@@ -150,6 +154,7 @@ def type_in(world: World, channel: Channel, user_id: int) -> None:
 
 async def react(call: Call) -> Answer:
     message, emoji = call.message, reactions.emoji(call.named["emoji"])
+    _check_open(message.channel)
     if emoji not in message.reactions:
         call.need(permissions.ADD_REACTIONS | permissions.READ_MESSAGE_HISTORY, message.channel)
     reactions.add(call.world, message, call.bot.user, emoji)

@@ -5,7 +5,7 @@ from typing import Any
 from carrier.testing.discord import payloads, permissions
 from carrier.testing.discord.calls import Answer, Call, Route, snowflake_in
 from carrier.testing.discord.errors import ApiError, invalid, no_permission, unknown
-from carrier.testing.discord.things import GUILD_MEMBERS, Channel, Guild, Member, Role
+from carrier.testing.discord.things import GUILD_MEMBERS, Channel, Guild, Member, Role, Thread
 
 
 async def me(call: Call) -> Answer:
@@ -19,17 +19,23 @@ async def application(call: Call) -> Answer:
 
 
 async def gateway(call: Call) -> Answer:
-    return Answer({"url": call.server.gateway_url})
+    return Answer({"url": call.core.gateway_url})
 
 
 async def gateway_bot(call: Call) -> Answer:
     return Answer(
         {
-            "url": call.server.gateway_url,
-            "shards": call.server.gateway.recommended_shards(call.bot),
-            "session_start_limit": call.server.gateway.starts.limit(call.bot),
+            "url": call.core.gateway_url,
+            "shards": _recommended(call),
+            "session_start_limit": call.core.starts.limit(call.bot),
         }
     )
+
+
+def _recommended(call: Call) -> int:
+    """How many shards its guilds need."""
+    mine = sum(call.bot.id in guild.members for guild in call.world.guilds.values())
+    return max(1, -(-mine // call.core.starts.guilds_a_shard))
 
 
 async def user(call: Call) -> Answer:
@@ -149,11 +155,9 @@ async def change(call: Call) -> Answer:
 
 
 def _change_thread(call: Call, channel: Channel, form: dict[str, Any]) -> None:
-    """Its maker may rename and archive it; locked, and opened again where it was locked, it is by moderators."""
     thread = channel.thread
     assert thread is not None
-    manages = call.may(permissions.MANAGE_THREADS, channel)
-    if not manages and ("locked" in form or thread.locked or thread.owner_id != call.bot.id):
+    if not call.may(permissions.MANAGE_THREADS, channel) and not _may_change(thread, call.bot.id, form):
         raise no_permission()
     if thread.archived and form.get("archived", True):
         raise ApiError(400, 50083, "Thread is archived")
@@ -161,6 +165,13 @@ def _change_thread(call: Call, channel: Channel, form: dict[str, Any]) -> None:
     thread.locked = bool(form.get("locked", thread.locked))
     thread.archived_at = call.world.clock.now()
     thread.auto_archive_minutes = int(form.get("auto_archive_duration") or thread.auto_archive_minutes)
+
+
+def _may_change(thread: Thread, bot: int, form: dict[str, Any]) -> bool:
+    """Without being a moderator: who is in it may open it, who made it may change it, and nobody may lock it."""
+    if thread.locked or form.keys() & {"locked", "rate_limit_per_user"}:
+        return False
+    return bot == thread.owner_id or (bot in thread.members and form == {"archived": False})
 
 
 async def delete(call: Call) -> Answer:

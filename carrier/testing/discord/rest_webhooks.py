@@ -82,7 +82,7 @@ def _interaction(call: Call) -> Interaction | None:
     """An application's id in the place of a webhook's means an interaction."""
     if call.id("webhook") not in call.world.bots:
         return None
-    one = call.server.interactions.with_token(call.id("webhook"), call.named["token"])
+    one = call.core.interactions.with_token(call.id("webhook"), call.named["token"])
     if one is None:
         raise ApiError(401, 50027, "Invalid Webhook Token")
     return one

@@ -18,6 +18,8 @@ class Starts:
     total: int = 1000
     concurrency: int = 1
     every: float = 5.0
+    guilds_a_shard: int = 2500
+    """More, and the bot has to have more shards."""
     identifies: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """When each bot identified, by its id."""
     _last: dict[tuple[int, int], float] = field(default_factory=dict)

@@ -95,7 +95,6 @@ class Guild:
     channels: dict[int, "Channel"] = field(default_factory=dict)
     """Threads among them."""
     description: str | None = None
-    unavailable: bool = False
 
     @property
     def everyone(self) -> Role:

@@ -22,7 +22,6 @@ from carrier.testing.discord.things import (
     Channel,
     Guild,
     Member,
-    Message,
     Role,
     User,
     Webhook,
@@ -56,7 +55,7 @@ class World:
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}
         self.webhooks: dict[int, Webhook] = {}
-        self.hear: Callable[[Event], None] = lambda event: None
+        self.hearers: list[Callable[[Event], None]] = []
         self._last_id = 0
 
     def new_id(self) -> int:
@@ -64,7 +63,9 @@ class World:
         return self._last_id
 
     def tell(self, name: str, data: Callable[[Reader], Mapping[str, Any]], **to: Any) -> None:
-        self.hear(Event(name, data, **to))
+        event = Event(name, data, **to)
+        for hear in self.hearers:
+            hear(event)
 
     def bot_with(self, token: str) -> Bot | None:
         return next((bot for bot in self.bots.values() if bot.token == token), None)
@@ -118,9 +119,11 @@ class World:
     ) -> Channel:
         return self.channel(guild, TEXT, name, parent, id, topic)
 
-    def forum(self, guild: Guild, name: str, parent: Channel | None = None, *, tags: Iterable[str] = ()) -> Channel:
-        """A channel of posts; each is a thread. See `threads.post`."""
-        forum = self.channel(guild, FORUM, name, parent)
+    def forum(
+        self, guild: Guild, name: str, parent: Channel | None = None, *, tags: Iterable[str] = (), id: int = 0
+    ) -> Channel:
+        """A channel of posts; each is a thread."""
+        forum = self.channel(guild, FORUM, name, parent, id)
         forum.tags = [payloads.tag(self.new_id(), tag) for tag in tags]
         return forum
 
@@ -217,9 +220,6 @@ class World:
     def tell_channel(self, name: str, channel: Channel) -> None:
         data = payloads.thread_gone if name == "THREAD_DELETE" else payloads.channel
         self.tell(name, lambda reader: data(channel, reader), guild=channel.guild, channel=channel, intents=GUILDS)
-
-    def message(self, channel: Channel, id: int) -> Message | None:
-        return channel.messages.get(id)
 
 
 def new_token(id: int) -> str:
