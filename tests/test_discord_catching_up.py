@@ -1,19 +1,10 @@
 """What was said while nobody listened is answered afterwards: once, in its order, as far as it is not too old."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
-from carrier.testing.discord import Discord, local_discord
+from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Rest, delay, status
 from tests.discord_scene import heard, scene, until_heard
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[Discord]:
-    async with local_discord(identify_every=0.0) as discord:
-        yield discord
 
 
 async def test_what_was_said_while_the_host_was_down_is_answered_in_order(discord: Discord, tmp_path: Path) -> None:

@@ -1,12 +1,9 @@
 """What is edited or deleted on Discord: before its turn, and afterwards."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from carrier.host import Host
-from carrier.testing.discord import Discord, File, local_discord
+from carrier.testing.discord import Discord, File
 from carrier.testing.hosts import until
 from carrier.types import Scope
 from tests.discord_scene import Scene, heard, scene, until_heard
@@ -18,12 +15,6 @@ rules:
   - { when: slow, say: done, delay: 0.7s }
   - { say: "you said: {{ text }}" }
 """
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[Discord]:
-    async with local_discord() as discord:
-        yield discord
 
 
 def slow(discord: Discord, folder: Path, *client: str) -> Scene:

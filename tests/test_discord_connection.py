@@ -1,12 +1,10 @@
 """The connection to Discord: what ends it for good says why, everything else passes, and nothing is hurried."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from carrier.clients.discord import pacing
 from carrier.clients.discord.client import Discord as Client
 from carrier.clients.discord.pacing import Identifies
 from carrier.errors import Passing
@@ -18,13 +16,6 @@ from carrier.testing.hosts import until
 from tests.discord_scene import Scene, scene
 
 QUICK = "connection: { ready: 3s, silence: 2s }"
-
-
-@pytest.fixture
-async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discord]:
-    monkeypatch.setattr(pacing, "IDENTIFY_EVERY", 0.0)
-    async with local_discord(identify_every=0.0) as discord:
-        yield discord
 
 
 async def ended(bar: Scene, files: bool = True) -> tuple[str, str]:

@@ -1,21 +1,13 @@
 """What people say on Discord reaches the agent as text, with who said it and where."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from carrier.testing.discord import Discord, File, local_discord, posting
+from carrier.testing.discord import Discord, File, posting
 from carrier.testing.discord.posting import Draft
 from carrier.testing.discord.things import MESSAGE_CONTENT, PRIVILEGED
 from tests.discord_scene import heard, scene, until_heard
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[Discord]:
-    async with local_discord() as discord:
-        yield discord
-        assert discord.breaches == []
 
 
 async def test_who_mentions_the_bot_gets_one_answer_in_reply(discord: Discord, tmp_path: Path) -> None:

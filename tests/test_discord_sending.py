@@ -1,7 +1,6 @@
 """What leaves for Discord: in good pieces, once, in order, and nobody is pinged who should not be."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,13 @@ from sqlalchemy import select
 
 from carrier.host import Host
 from carrier.ledger.tables import outbox
-from carrier.testing.discord import Discord, local_discord
+from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Fault, Rest, hang, page, rate_limited, reset, status
 from carrier.testing.discord.permissions import SEND_MESSAGES
 from carrier.testing.hosts import MOMENT
 from tests.discord_scene import Scene, scene
 
 POST = Rest("POST", "/messages$")
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[Discord]:
-    async with local_discord(identify_every=0.0) as discord:
-        yield discord
 
 
 def saying(text: str) -> dict[str, str]:
