@@ -242,6 +242,10 @@ class Outgoing:
     """Files that go with it: each with its `text`, or a `path` in the data folder."""
     asks: str = ""
     """The number of the approval that it asks for."""
+    name: str = ""
+    """Who says it, for people to read."""
+    thread: str = ""
+    """The platform id of the message whose thread it belongs into; empty: into the room itself."""
     at: int = 0
     """When it was put into the outbox."""
     others: tuple[str, ...] = ()

@@ -215,3 +215,25 @@ async def test_a_message_that_makes_no_sense_costs_nothing_but_itself(discord: D
         await bar.answered("you said: @Tifa hello")
 
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
+
+
+async def test_the_room_is_told_as_people_see_it(discord: Discord, tmp_path: Path) -> None:
+    told = "{{ room }}/{{ room.kind }}/{{ room.topic }}/{{ room.within | join(' in ') }}"
+    files = {
+        "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\ncontext: [room]\n",
+        "agents.d/script.yaml": 'kind: script\nname: tifa\nrules: [{ given: "#general/channel", say: a channel }, { say: "{{ text }}" }]\n',
+        "templates/chat.j2": told,
+    }
+    bar = scene(discord, tmp_path, files=files)
+    first = discord.say(bar.anna, bar.general, "first")
+    thread = discord.thread(bar.anna, first, "about it")
+
+    async with bar.host() as host:
+        for room in (bar.general, thread):
+            discord.say(bar.anna, room, "hello", mentions=[bar.tifa])
+        general, in_thread = await until_heard(host, 2)
+        agent = host.agents["tifa"].runtime
+
+        assert (await agent.render(general)).startswith("#general/channel/All that happens here/Seventh Heaven")
+        expected = "about it/thread/All that happens here/#general in Seventh Heaven"
+        assert (await agent.render(in_thread)).startswith(expected)

@@ -10,7 +10,8 @@ from carrier.host import Host
 from carrier.ledger.tables import outbox
 from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Fault, Rest, hang, page, rate_limited, reset, status
-from carrier.testing.discord.permissions import SEND_MESSAGES
+from carrier.testing.discord.permissions import MANAGE_WEBHOOKS, SEND_MESSAGES
+from carrier.testing.discord.things import Persona
 from carrier.testing.hosts import MOMENT
 from tests.discord_scene import Scene, scene
 
@@ -215,3 +216,70 @@ async def states_written(host: Host, count: int) -> None:
             if len(rows) == count:
                 return
             await asyncio.sleep(MOMENT)
+
+
+LONG = "".join(f"Sentence number {n}. " for n in range(600))
+
+
+async def test_a_very_long_answer_may_come_as_a_file(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "long: { as: file, over: 2 }", files=saying(LONG))
+
+    async with bar.host() as host:
+        await ask(bar)
+        await states(host)
+
+    answer = discord.feed(bar.general)[-1]
+    assert LONG.startswith(answer.content)
+    assert [(file.file.name, file.file.content.decode()) for file in answer.attachments] == [("answer.md", LONG)]
+
+
+async def test_a_very_long_answer_may_go_on_in_a_thread(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "long: { as: thread, over: 2 }", files=saying(LONG))
+
+    async with bar.host() as host:
+        asked = discord.say(bar.anna, bar.general, "hello", mentions=[bar.tifa])
+        await states(host, 7)
+
+    thread = discord.world.channels[asked.id]
+    (first,) = discord.said(bar.general, bar.tifa)
+    assert " ".join([first, *filter(None, discord.said(thread, bar.tifa))]) == LONG.strip()
+
+
+async def test_an_agent_without_a_bot_of_its_own_has_a_name_and_a_picture(discord: Discord, tmp_path: Path) -> None:
+    picture = "https://example.com/tifa.png"
+    bar = scene(discord, tmp_path, "persona: webhook", f"avatars: {{ tifa: '{picture}' }}")
+
+    async with bar.host() as host:
+        await ask(bar)
+        await states(host)
+        await ask(bar)
+        await states(host, 2)
+
+    first, second = [message for message in discord.feed(bar.general) if message.webhook_id]
+    assert isinstance(first.author, Persona)
+    assert (first.author.name, first.author.avatar, first.content) == ("Tifa", picture, "you said: @Tifa hello")
+    assert first.webhook_id == second.webhook_id
+    assert len(discord.world.webhooks) == 1
+
+
+async def test_where_there_can_be_no_persona_the_bot_speaks(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "persona: webhook")
+    direct = discord.world.dm(bar.anna, bar.tifa)
+    discord.world.deny(bar.general, bar.tifa, MANAGE_WEBHOOKS)
+
+    async with bar.host():
+        await ask(bar)
+        discord.say(bar.anna, direct, "psst")
+        await bar.answered("you said: @Tifa hello")
+        await bar.answered("you said: psst", channel=direct)
+
+
+async def test_a_persona_that_was_cut_off_speaks_once(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "persona: webhook")
+    discord.faults.add(Rest("POST", "^/webhooks/"), reset(after=True))
+
+    async with bar.host() as host:
+        await ask(bar)
+        assert await states(host) == [("sent", "")]
+
+    assert discord.said(bar.general)[1:] == ["you said: @Tifa hello"]

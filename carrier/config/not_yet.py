@@ -54,7 +54,6 @@ _WORDS = (
     _Word("agent", "templates.post", "warning"),
     _Word("agent", "when_down", "warning", _is("wait")),
     _Word("client", "formerly", "error"),
-    _Word("client", "persona", "error", _is("webhook")),
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),

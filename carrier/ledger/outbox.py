@@ -49,6 +49,8 @@ def _to_outgoing(row: Row[Any]) -> Outgoing:
         reply_to=row.reply_to,
         attachments=load(tuple[Attachment, ...], row.attachments) if row.attachments != "[]" else (),
         asks=row.asks,
+        name=row.name,
+        thread=row.thread,
         at=row.at,
     )
 

@@ -173,6 +173,8 @@ outbox = Table(
     Column("reply_to", String, nullable=False),
     Column("attachments", Text, nullable=False, server_default="[]"),
     Column("asks", String, nullable=False, server_default=""),  # the approval that it asks for
+    Column("name", String, nullable=False, server_default=""),
+    Column("thread", String, nullable=False, server_default=""),
     Column("state", String, nullable=False),  # waiting | sending | sent | failed | in doubt
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("platform_id", String, nullable=False, server_default=""),

@@ -281,6 +281,8 @@ def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> 
         "reply_to": outgoing.reply_to,
         "attachments": dump(tuple[Attachment, ...], outgoing.attachments) if outgoing.attachments else "[]",
         "asks": outgoing.asks,
+        "name": outgoing.name,
+        "thread": outgoing.thread,
         "state": "waiting",
         "position": position,
         "at": at,

@@ -240,9 +240,9 @@ class OpenTurn:
             if new and settings.room:
                 notice = _notice(self.agent, number, call, asker, self.message.room)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
-                outgoing = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
-                for piece in self.turns.abilities.split(outgoing):
-                    rows.send(connection, clock, piece)
+                asks = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
+                for outgoing in self.turns.abilities.split(self._named(asks)):
+                    rows.send(connection, clock, outgoing)
             return result, new
 
         self.journal.submit(transaction)
@@ -325,8 +325,11 @@ class OpenTurn:
             return rows.Speech(id, text, memory)
         # A decision has no place on the platform: what was said to it answers what led to it.
         reply_to = message.reply_to if message.kind == "approval" else message.platform_id
-        outgoing = Outgoing(id, message.client, message.room, text, agent.name, reply_to)
+        outgoing = self._named(Outgoing(id, message.client, message.room, text, agent.name, reply_to))
         return rows.Speech(id, text, memory, tuple(self.turns.abilities.split(outgoing)))
+
+    def _named(self, outgoing: Outgoing) -> Outgoing:
+        return replace(outgoing, name=self.agent.character.display_name)
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         self._said.extend(speech.text for speech in speeches)

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from carrier.clients.discord.dividing import divided
 from carrier.clients.discord.pacing import Identifies
-from carrier.clients.discord.splitting import pieces
 from carrier.config.models.discord import DiscordSettings
 from carrier.errors import Passing
 from carrier.interfaces import Deliver, Given
@@ -60,19 +60,8 @@ class Discord:
 
     def split(self, outgoing: Outgoing) -> Sequence[Outgoing]:
         """Messages that Discord takes: the first refers to what is answered, files come with the last."""
-        found = [piece.text for piece in pieces(outgoing.text)]
-        if len(found) < 2:
-            return [replace(outgoing, text="".join(found))]
-        return [
-            replace(
-                outgoing,
-                key=f"{outgoing.key}/{number:02}",
-                text=text,
-                reply_to="" if number else outgoing.reply_to,
-                attachments=outgoing.attachments if number == len(found) - 1 else (),
-            )
-            for number, text in enumerate(found)
-        ]
+        answer = outgoing if self._settings.reply else replace(outgoing, reply_to="")
+        return list(divided(answer, self._settings.long))
 
     async def send(self, outgoing: Outgoing) -> str:
         return await (await self._connected()).sending.send(outgoing)

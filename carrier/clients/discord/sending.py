@@ -1,12 +1,15 @@
 """What leaves for Discord: each message once, with a nonce that is the same at each attempt."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 
 from carrier.clients.discord.moments import snowflake
+from carrier.clients.discord.personas import Personas, speaker
 from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
 from carrier.config.models.discord import DiscordSettings
@@ -21,6 +24,9 @@ LOOKED_THROUGH = 200
 """Messages of a room, the latest, among which one that was sent is looked for."""
 SKEW = 120_000_000
 """Microseconds that Discord's clock may be behind."""
+THREAD_NAME = "The whole answer"
+THREAD_MINUTES: Literal[1440] = 1440
+NO_SUCH_CHANNEL = 10003
 
 
 def nonce(outgoing: Outgoing) -> str:
@@ -31,49 +37,86 @@ def nonce(outgoing: Outgoing) -> str:
 class Sending:
     """Puts messages on Discord, and finds them there again."""
 
-    def __init__(self, bot: "Bot", rooms: Rooms, settings: DiscordSettings):
-        self._bot, self._rooms, self._settings = bot, rooms, settings
+    def __init__(self, bot: "Bot", rooms: Rooms, personas: Personas, settings: DiscordSettings):
+        self._bot, self._rooms, self._personas, self._settings = bot, rooms, personas, settings
 
     async def send(self, outgoing: Outgoing) -> str:
+        with _in_our_words():
+            channel = (await self._rooms.channel(outgoing.room)).id
+            if not outgoing.thread:
+                return await self._say(channel, outgoing)
+            try:
+                return await self._say(int(outgoing.thread), outgoing)
+            except discord.NotFound as error:
+                if error.code != NO_SUCH_CHANNEL:
+                    raise
+            return await self._say(await self._thread(channel, int(outgoing.thread)), outgoing)
+
+    async def _thread(self, channel: int, message: int) -> int:
+        """A thread at a message; the channel itself where it can have none, as in a thread or in direct messages."""
         try:
-            channel = await self._rooms.channel(outgoing.room)
-            message = await channel.send(outgoing.text or None, **self._options(outgoing, channel))
-        except Exception as error:
-            raise why_not_sent(error) from error
+            made = await self._bot.http.start_thread_with_message(
+                channel, message, name=THREAD_NAME, auto_archive_duration=THREAD_MINUTES
+            )
+        except (discord.Forbidden, discord.HTTPException) as error:
+            if error.status >= 500 or error.status == 429:
+                raise
+            return channel
+        return int(made["id"])
+
+    async def _say(self, channel: int, outgoing: Outgoing) -> str:
+        said: dict[str, Any] = {"content": outgoing.text or None, "allowed_mentions": self._pings}
+        if outgoing.attachments:
+            said["files"] = [discord.File(io.BytesIO(it.text.encode()), it.name) for it in outgoing.attachments]
+        if self._settings.persona == "webhook":
+            avatar = self._settings.avatars.get(outgoing.agent, "")
+            if id := await self._personas.say(channel, outgoing.name, avatar, **said):
+                return id
+        if outgoing.reply_to.isdigit():
+            # That it is gone keeps nothing back.
+            said["reference"] = discord.MessageReference(
+                message_id=int(outgoing.reply_to), channel_id=channel, fail_if_not_exists=False
+            )
+        message = await self._bot.get_partial_messageable(channel).send(nonce=nonce(outgoing), **said)
         return str(message.id)
 
-    def _options(self, outgoing: Outgoing, channel: discord.PartialMessageable) -> dict[str, Any]:
+    @property
+    def _pings(self) -> discord.AllowedMentions:
         pings = self._settings.pings
-        options: dict[str, Any] = {
-            "nonce": nonce(outgoing),
-            "allowed_mentions": discord.AllowedMentions(
-                everyone="everyone" in pings,
-                users="users" in pings,
-                roles="roles" in pings,
-                replied_user="replied" in pings,
-            ),
-        }
-        if reference := _reference(outgoing, channel):
-            options["reference"] = reference
-        if outgoing.attachments:
-            options["files"] = [discord.File(io.BytesIO(it.text.encode()), it.name) for it in outgoing.attachments]
-        return options
+        return discord.AllowedMentions(
+            everyone="everyone" in pings,
+            users="users" in pings,
+            roles="roles" in pings,
+            replied_user="replied" in pings,
+        )
+
+    # --- found again
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """By the nonce where Discord tells it; else by who said it, its words, what it answers, and when."""
         try:
-            channel = await self._rooms.channel(outgoing.room)
-            since = discord.Object(snowflake(outgoing.at - SKEW))
+            with _in_our_words():
+                return await self._find(outgoing)
+        except Refused as error:
+            raise CannotLook(str(error)) from error
+
+    async def _find(self, outgoing: Outgoing) -> str | None:
+        channel = await self._rooms.channel(outgoing.room)
+        if outgoing.thread:
+            channel = self._bot.get_partial_messageable(int(outgoing.thread))
+        since = discord.Object(snowflake(outgoing.at - SKEW))
+        try:
             async for message in channel.history(limit=LOOKED_THROUGH, after=since, oldest_first=False):
                 if str(message.id) not in outgoing.others and self._is(message, outgoing):
                     return str(message.id)
-        except Exception as error:
-            reason = why_not_sent(error)
-            raise (CannotLook(str(reason)) if isinstance(reason, Refused) else reason) from error
+        except discord.NotFound:
+            if not outgoing.thread:
+                raise
         return None
 
     def _is(self, message: discord.Message, outgoing: Outgoing) -> bool:
-        if self._bot.user is None or message.author.id != self._bot.user.id:
+        own = self._personas.is_own(message) and message.author.name == speaker(outgoing.name)
+        if not own and (self._bot.user is None or message.author.id != self._bot.user.id):
             return False
         if message.nonce is not None:
             return str(message.nonce) == nonce(outgoing)
@@ -86,8 +129,9 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-def _reference(outgoing: Outgoing, channel: discord.PartialMessageable) -> discord.MessageReference | None:
-    """What it answers; that this is gone keeps nothing back."""
-    if not outgoing.reply_to.isdigit():
-        return None
-    return discord.MessageReference(message_id=int(outgoing.reply_to), channel_id=channel.id, fail_if_not_exists=False)
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise why_not_sent(error) from error

@@ -16,6 +16,7 @@ from carrier.clients.discord.composing import Composing
 from carrier.clients.discord.connection import Bot, live, logged_in
 from carrier.clients.discord.moments import snowflake
 from carrier.clients.discord.pacing import Identifies
+from carrier.clients.discord.personas import Personas
 from carrier.clients.discord.reading import SAID, to_attachment, to_message
 from carrier.clients.discord.rooms import Rooms
 from carrier.clients.discord.sending import Sending
@@ -38,7 +39,8 @@ class Session:
         self._catching_up = CatchingUp(deliver, self._look, self._spawn, bot.here)
         self._cursors: Mapping[str, str] = {}
         self.bot, self.rooms = bot, Rooms(name, bot)
-        self.sending = Sending(bot, self.rooms, settings)
+        self._personas = Personas(bot)
+        self.sending = Sending(bot, self.rooms, self._personas, settings)
         self.composing = Composing(bot, self.rooms, settings)
         bot.ears = self
 
@@ -106,7 +108,8 @@ class Session:
     def _concerns_it(self, message: discord.Message) -> bool:
         """Whether somebody else said something there that the bot may read."""
         assert self.bot.user
-        if message.author.id == self.bot.user.id or message.type not in SAID:
+        own = message.author.id == self.bot.user.id or self._personas.is_own(message)
+        if own or message.type not in SAID:
             return False
         return self._settings.hear == "all" or bool(message.content) or message.guild is None
 

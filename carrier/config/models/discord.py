@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from carrier.config.models.client import Client
 from carrier.config.models.rates import Rate, TimedRate
-from carrier.config.models.values import Block, Duration, Flag, Period, Size, looks, whole
+from carrier.config.models.values import Block, Duration, Flag, Name, Named, Period, Size, looks, whole
 
 _API = r"https?://\S+"
 _GATEWAY = r"wss?://\S+"
@@ -24,6 +24,7 @@ def _address(form: str, example: str) -> AfterValidator:
 
 ApiAddress = Annotated[str, _address(_API, "https://discord.com/api/v10"), looks(whole(_API))]
 GatewayAddress = Annotated[str, _address(_GATEWAY, "wss://gateway.discord.gg"), looks(whole(_GATEWAY))]
+PictureAddress = Annotated[str, _address(_API, "https://example.com/tifa.png"), looks(whole(_API))]
 
 
 class Endpoint(Block):
@@ -80,6 +81,9 @@ class DiscordSettings(Block):
     token: SecretStr = Field(description="The bot's, in the environment: ${DISCORD_API_TOKEN}")
     persona: Literal["bot", "webhook"] = Field(
         default="bot", description="webhook: the answering agent's name and avatar"
+    )
+    avatars: Annotated[dict[Name, PictureAddress], Named] = Field(
+        default={}, description="With `persona: webhook`: the picture of each agent, as an address on the web"
     )
     hear: Literal["all", "addressed"] = Field(
         default="all",
