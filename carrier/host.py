@@ -28,9 +28,11 @@ from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.arrivals import Arrivals
+from carrier.runtime.commanding import Commands
 from carrier.runtime.deciding import admits, decide, rules_in
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
+from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
 from carrier.runtime.muting import Mutes
@@ -40,7 +42,7 @@ from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import ClientDefinition, Message, RoomRules
+from carrier.types import ClientDefinition, Lane, Message, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -202,14 +204,28 @@ class Host:
         return self.clients[name].client if name in self.clients else None
 
     def _arrivals(self, client: str) -> Arrivals:
-        return Arrivals(client, self.inbox, self.ledger, self.memories, self._at_start.data, self._is_done_with)
+        data = self._at_start.data
+        forgetting = Forgetting(self.ledger, self.memories, data)
+        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._about)
+        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands, self._is_done_with)
+
+    def _admits(self, message: Message) -> bool:
+        return admits(self.client(message.client).rules.access, message)
 
     async def _is_done_with(self, message: Message) -> bool:
         """Whether a message is for no agent: of somebody without access, or a decision."""
-        if not admits(self.client(message.client).rules.access, message):
+        if not self._admits(message):
             log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
             return True
         return await self.decisions.hears(message)
+
+    def _about(self, message: Message) -> str:
+        """How it stands in a room, for people there."""
+        names = [name for name in self.rules_in(message).agents or (self.client(message.client).agent,) if name]
+        waiting = sum(self.inbox.lanes.length(Lane(name, message.room)) for name in names)
+        if self.mutes.holds(message) or not names:
+            return "Nobody answers here now."
+        return f"{', '.join(names)} {'answers' if len(names) == 1 else 'answer'} here; {waiting} messages wait."
 
     # --- made equal to the files
 

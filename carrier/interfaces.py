@@ -21,6 +21,7 @@ from carrier.types import (
     Response,
     RoomView,
     Scope,
+    Told,
 )
 
 T = TypeVar("T")
@@ -120,6 +121,10 @@ class Deliver(Protocol):
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         """What was said before was taken back: it is answered no more, and leaves prompts and memory. With `forget`
         its words are kept nowhere."""
+
+    async def command(self, name: str, message: Message) -> Told:
+        """What the sender of a message asks of the host itself, not of an agent, in that room: `approve` or `refuse`
+        (its text is the number of what waits), `status`, `pause` (for how long), `forget-me`."""
 
     async def cursors(self) -> Mapping[str, str]:
         """Where the client goes on, by room."""

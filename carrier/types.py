@@ -253,6 +253,14 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody is told who asked something of the host itself; `done` says whether it was done."""
+
+    text: str
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """A thing kept, with where it came from: recall never crosses its agent, nor its room unless the scope says so."""
 

@@ -221,7 +221,6 @@ async def test_the_room_is_told_as_people_see_it(discord: Discord, tmp_path: Pat
     told = "{{ room }}/{{ room.kind }}/{{ room.topic }}/{{ room.within | join(' in ') }}"
     files = {
         "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\ncontext: [room]\n",
-        "agents.d/script.yaml": 'kind: script\nname: tifa\nrules: [{ given: "#general/channel", say: a channel }, { say: "{{ text }}" }]\n',
         "templates/chat.j2": told,
     }
     bar = scene(discord, tmp_path, files=files)

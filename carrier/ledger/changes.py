@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
 from carrier.ledger.memory_log import log_memory
-from carrier.ledger.tables import facts, inbox, journal, memory_log, messages, tombstones, turns
+from carrier.ledger.tables import entities, facts, inbox, journal, memory_log, messages, tombstones, turns
 from carrier.types import Attachment, Memory, Message
 
 
@@ -105,6 +105,23 @@ def _forget(connection: Connection, id: str) -> list[str]:
     found = [row.id for row in learned if load(Memory, row.body).source_ids == (id,)]
     connection.execute(delete(facts).where(facts.c.id.in_(found)))
     return found
+
+
+def said_by(connection: Connection, entity: str) -> list[str]:
+    """The ids of all that somebody said and that is kept."""
+    said = select(messages.c.id).where(messages.c.sender == entity, messages.c.agent == "")
+    return list(connection.execute(said.where(or_(messages.c.text != "", messages.c.delivered))).scalars())
+
+
+def forget_facts(connection: Connection, clock: Clock, entity: str) -> Changed:
+    """What was learned of somebody is forgotten, whoever told it; and what they are called."""
+    rows = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, entity)) > 0)).all()
+    ids = [row.id for row in rows if load(Memory, row.body).entity == entity]
+    connection.execute(delete(facts).where(facts.c.id.in_(ids)))
+    connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
+    connection.execute(update(entities).where(entities.c.id == entity).values(name=""))
+    bury(connection, clock, ids)
+    return Changed(tuple(ids))
 
 
 def bury(connection: Connection, clock: Clock, ids: Collection[str]) -> None:

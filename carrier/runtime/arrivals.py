@@ -1,6 +1,5 @@
 """What clients hand over: messages, and what becomes of them on the platform afterwards."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +9,10 @@ from carrier.interfaces import Memories
 from carrier.ledger.changes import Changed
 from carrier.ledger.cursors import cursors_of, move_all
 from carrier.ledger.engine import Ledger
+from carrier.runtime.commanding import Commands
+from carrier.runtime.forgetting import follow
 from carrier.runtime.inbox import Inbox
-from carrier.types import Message
+from carrier.types import Message, Told
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Arrivals:
     ledger: Ledger
     memories: Memories
     data: Path
+    commands: Commands
     is_done_with: Callable[[Message], Awaitable[bool]]
     """Whether a message is for no agent, and nothing of it has to be kept."""
 
@@ -38,18 +40,13 @@ class Arrivals:
         await self._follow(await self.inbox.withdrawn(ids, forget))
 
     async def _follow(self, changed: Changed) -> None:
-        if changed.files:
-            await asyncio.to_thread(_remove, [self.data / file for file in changed.files])
-        if changed.forgotten:
-            await self.memories.forget(changed.forgotten)
+        await follow(changed, self.memories, self.data)
+
+    async def command(self, name: str, message: Message) -> Told:
+        return await self.commands.do(name, message)
 
     async def cursors(self) -> Mapping[str, str]:
         return await self.ledger.read(partial(cursors_of, owner=self.client))
 
     async def move(self, cursors: Mapping[str, str]) -> None:
         await self.ledger.write(partial(move_all, owner=self.client, positions=dict(cursors)))
-
-
-def _remove(files: Collection[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Literal
 from carrier.errors import ClientError, Passing, Unauthorized
 from carrier.interfaces import Client, Deliver
 from carrier.runtime.outbox import Sender
-from carrier.types import ClientDefinition, Message
+from carrier.types import ClientDefinition, Message, Told
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,10 @@ class _Hearing:
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         await self.serves.wait()
         await self.deliver.withdrawn(platform_ids, forget)
+
+    async def command(self, name: str, message: Message) -> Told:
+        await self.serves.wait()
+        return await self.deliver.command(name, message)
 
     async def cursors(self) -> Mapping[str, str]:
         return await self.deliver.cursors()

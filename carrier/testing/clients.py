@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types import Message, Outgoing, Told
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Delivered:
     """By the platform's id, whether it was to be forgotten."""
     places: dict[str, str] = field(default_factory=dict)
     """The cursors."""
+    commands: list[tuple[str, Message]] = field(default_factory=list)
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
         self.messages.put_nowait(message)
@@ -36,6 +37,10 @@ class Delivered:
 
     async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
         self.taken_back.update(dict.fromkeys(platform_ids, forget))
+
+    async def command(self, name: str, message: Message) -> Told:
+        self.commands.append((name, message))
+        return Told(f"{name}: {message.text}")
 
     async def cursors(self) -> Mapping[str, str]:
         return dict(self.places)

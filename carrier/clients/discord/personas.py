@@ -1,10 +1,15 @@
 """Agents under their own names and pictures, by webhooks: one of each channel serves all of them."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import discord
-from discord.http import MultipartParameters, Route, handle_message_parameters
+from discord.http import Route
+
+from carrier.clients.discord.posting import request
+from carrier.types import Attachment
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot
@@ -13,6 +18,7 @@ log = logging.getLogger(__name__)
 
 NAME = "Carrier"
 NAME_CHARS = 80
+NO_SUCH_WEBHOOK = 10015
 _KEPT_BY_DISCORD = ("discord", "clyde")
 """What nobody may be called."""
 
@@ -22,6 +28,14 @@ def speaker(name: str) -> str:
     lower = name.lower()
     kept = any(word in lower for word in _KEPT_BY_DISCORD)
     return (" ".join(name) if kept else name)[:NAME_CHARS].strip() or NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What an agent is called, and the address of its picture."""
+
+    name: str
+    picture: str = ""
 
 
 class Personas:
@@ -36,32 +50,28 @@ class Personas:
         """Whether one of these said it."""
         return message.webhook_id is not None and message.application_id == self._bot.application_id
 
-    async def say(self, channel: int, name: str, avatar: str, **said: Any) -> str | None:
+    async def say(
+        self, channel: int, face: Face, said: Mapping[str, Any], attachments: Sequence[Attachment]
+    ) -> str | None:
         """The id of the message; None where this cannot be done, in direct messages or without the permission."""
         place = self._bot.get_channel(channel)
         parent = place.parent_id if isinstance(place, discord.Thread) else channel
-        thread = {"thread_id": str(channel)} if isinstance(place, discord.Thread) else {}
-        webhook = await self._webhook(parent) if place else None
-        if webhook is None:
-            return None
-        pictured: dict[str, Any] = {"avatar_url": avatar} if avatar else {}
-        with handle_message_parameters(username=speaker(name), **pictured, **said) as message:
+        query = {"wait": "true"} | ({"thread_id": str(channel)} if isinstance(place, discord.Thread) else {})
+        shown = {**said, "username": speaker(face.name), **({"avatar_url": face.picture} if face.picture else {})}
+        while webhook := await self._webhook(parent) if place else None:
             try:
-                return await self._post(webhook, thread, message)
-            except discord.NotFound:
-                # Somebody has removed it: the next attempt makes another one.
+                return await self._post(webhook, query, request(shown, attachments))
+            except discord.NotFound as error:
+                if error.code != NO_SUCH_WEBHOOK:
+                    raise
+                # Somebody has removed it, so another one is made.
                 del self._webhooks[parent]
-                raise
+        return None
 
-    async def _post(self, webhook: tuple[str, str], thread: dict[str, str], message: MultipartParameters) -> str:
+    async def _post(self, webhook: tuple[str, str], query: Mapping[str, str], said: Mapping[str, Any]) -> str:
         id, token = webhook
         route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=int(id), webhook_token=token)
-        query = {"wait": "true", **thread}
-        if message.files:
-            made = await self._bot.http.request(route, files=message.files, form=message.multipart, params=query)
-        else:
-            made = await self._bot.http.request(route, json=message.payload, params=query)
-        return str(made["id"])
+        return str((await self._bot.http.request(route, **said, params=query))["id"])
 
     async def _webhook(self, channel: int) -> tuple[str, str] | None:
         if channel not in self._webhooks:

@@ -43,7 +43,7 @@ def to_message(client: str, message: discord.Message, me: discord.ClientUser) ->
         direct=message.guild is None,
         bot=author.bot or message.webhook_id is not None,
         roles=tuple(str(role.id) for role in getattr(author, "roles", ()) if not role.is_default()),
-        within=tuple(_within(message)),
+        within=tuple(within(message.channel, message.guild.id if message.guild else None)),
         created_at=int(message.created_at.timestamp() * 1_000_000),
     )
 
@@ -54,15 +54,15 @@ def _is_mentioned(message: discord.Message, me: discord.ClientUser) -> bool:
     return any(user.id == me.id for user in message.mentions) or (own is not None and own in message.role_mentions)
 
 
-def _within(message: discord.Message) -> Iterator[str]:
-    channel = message.channel
+def within(channel: object, guild: int | None) -> Iterator[str]:
+    """The places that hold a channel, the nearest first."""
     if isinstance(channel, discord.Thread):
         yield f"room:{channel.parent_id}"
     around = channel.parent if isinstance(channel, discord.Thread) else channel
     if category := getattr(around, "category_id", None):
         yield f"category:{category}"
-    if message.guild:
-        yield f"guild:{message.guild.id}"
+    if guild:
+        yield f"guild:{guild}"
 
 
 def to_attachment(file: discord.Attachment) -> Attachment:

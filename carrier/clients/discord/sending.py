@@ -1,15 +1,16 @@
 """What leaves for Discord: each message once, with a nonce that is the same at each attempt."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import discord
+from discord.http import Route
 
 from carrier.clients.discord.moments import snowflake
-from carrier.clients.discord.personas import Personas, speaker
+from carrier.clients.discord.personas import Face, Personas, speaker
+from carrier.clients.discord.posting import body, request
 from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
 from carrier.config.models.discord import DiscordSettings
@@ -65,30 +66,18 @@ class Sending:
         return int(made["id"])
 
     async def _say(self, channel: int, outgoing: Outgoing) -> str:
-        said: dict[str, Any] = {"content": outgoing.text or None, "allowed_mentions": self._pings}
-        if outgoing.attachments:
-            said["files"] = [discord.File(io.BytesIO(it.text.encode()), it.name) for it in outgoing.attachments]
+        said = body(outgoing, self._settings)
         if self._settings.persona == "webhook":
-            avatar = self._settings.avatars.get(outgoing.agent, "")
-            if id := await self._personas.say(channel, outgoing.name, avatar, **said):
+            face = Face(outgoing.name, self._settings.avatars.get(outgoing.agent, ""))
+            if id := await self._personas.say(channel, face, said, outgoing.attachments):
                 return id
+        said |= {"nonce": nonce(outgoing), "enforce_nonce": True}
         if outgoing.reply_to.isdigit():
             # That it is gone keeps nothing back.
-            said["reference"] = discord.MessageReference(
-                message_id=int(outgoing.reply_to), channel_id=channel, fail_if_not_exists=False
-            )
-        message = await self._bot.get_partial_messageable(channel).send(nonce=nonce(outgoing), **said)
-        return str(message.id)
-
-    @property
-    def _pings(self) -> discord.AllowedMentions:
-        pings = self._settings.pings
-        return discord.AllowedMentions(
-            everyone="everyone" in pings,
-            users="users" in pings,
-            roles="roles" in pings,
-            replied_user="replied" in pings,
-        )
+            said["message_reference"] = {"message_id": outgoing.reply_to, "fail_if_not_exists": False}
+        route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel)
+        made = await self._bot.http.request(route, **request(said, outgoing.attachments))
+        return str(made["id"])
 
     # --- found again
 

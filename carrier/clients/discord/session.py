@@ -14,6 +14,7 @@ from carrier.clients.discord import files
 from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp
 from carrier.clients.discord.composing import Composing
 from carrier.clients.discord.connection import Bot, live, logged_in
+from carrier.clients.discord.interactions import Interactions
 from carrier.clients.discord.moments import snowflake
 from carrier.clients.discord.pacing import Identifies
 from carrier.clients.discord.personas import Personas
@@ -42,6 +43,7 @@ class Session:
         self._personas = Personas(bot)
         self.sending = Sending(bot, self.rooms, self._personas, settings)
         self.composing = Composing(bot, self.rooms, settings)
+        self._interactions = Interactions(name, bot, settings, deliver)
         bot.ears = self
 
     async def run(self) -> None:
@@ -80,6 +82,7 @@ class Session:
         await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms())})
         if EVERYWHERE not in self._cursors:
             await self._catching_up.note_now()
+        await self._interactions.register()
 
     async def guild_came_back(self, guild: discord.Guild) -> None:
         # By the cursors of the beginning: what is said there now has to find its room marked already.
@@ -103,7 +106,7 @@ class Session:
         await self._deliver.withdrawn([str(id) for id in messages], forget=self._settings.deletions == "forget")
 
     async def asked(self, interaction: discord.Interaction[Any]) -> None:
-        pass
+        await self._interactions.asked(interaction)
 
     def _concerns_it(self, message: discord.Message) -> bool:
         """Whether somebody else said something there that the bot may read."""

@@ -98,6 +98,9 @@ class DiscordSettings(Block):
     acknowledge: str = Field(default="", description="An emoji that is put to a message while its answer is written")
     long: Long = Field(default=Long(), description="Answers of many messages")
     files: Files = Field(default=Files(), description="Files that come with messages")
+    commands: tuple[Literal["ask", "status", "forget-me", "pause"], ...] | None = Field(
+        default=None, description="Commands that people find under /; unset: as Discord has them"
+    )
     edits: Literal["follow", "ignore"] = Field(
         default="follow", description="Whether what is remembered follows a message that is edited after its answer"
     )
