@@ -13,7 +13,7 @@ DICE = {
 kind: script
 name: tifa
 rules:
-  - { after: roll_dice, given: "4", say: It is a four. }
+  - { after: roll_dice, say: "it says {{ result }}" }
   - { when: roll, call: { roll_dice: {} } }
   - { say: "you said: {{ text }}" }
 """,
@@ -41,7 +41,7 @@ async def test_what_has_to_be_approved_is_approved_by_a_button(discord: Discord,
         await discord.until(lambda: discord.said(back, bar.tifa))
         (asked,) = discord.feed(back)
         discord.press(bar.anna, asked, "Approve")
-        await discord.until(lambda: "It is a four." in discord.said(bar.general, bar.tifa))
+        await discord.until(lambda: "it says 4" in discord.said(bar.general, bar.tifa))
 
     assert asked.content.endswith("**#1 is approved by Anna**")
     assert asked.components == []
@@ -64,7 +64,7 @@ async def test_a_button_works_after_a_restart_and_not_for_others(discord: Discor
         await discord.until(lambda: asked.content.endswith("**#1 is refused by Anna**"))
 
         assert all("approve" not in message.text for message in await heard(host))
-    assert "It is a four." not in discord.said(bar.general)
+    assert "it says 4" not in discord.said(bar.general)
 
 
 async def test_commands_are_offered_once(discord: Discord, tmp_path: Path) -> None:
