@@ -118,6 +118,7 @@ def rate_limited(retry_after: float, *, scope: str = "user", via: bool = True) -
 
 
 def reset(*, after: bool = False) -> Fault:
+    """The connection breaks. A GET is tried once more by some libraries themselves, by aiohttp too: lay two of it."""
     return Fault(reset=True, after=after)
 
 
