@@ -57,6 +57,7 @@ class Workshop:
             facts=self._facts,
             documents=self._documents,
             view=self.turns.abilities.view,
+            act=self.turns.abilities.act,
         )
 
     @cached_property

@@ -154,8 +154,9 @@ class Host:
         return self.agents[name]
 
     def client(self, name: str) -> ClientDefinition:
-        """The living client of that name; one without any rules for who only asks at a door."""
-        return self.clients[name].definition if name in self.clients else ClientDefinition(name, "")
+        """The client of that name, as it lives or is about to; one without any rules for a door such as the API."""
+        living = self.clients.get(name)
+        return living.definition if living else self.catalog.clients.get(name, ClientDefinition(name, ""))
 
     def rules_in(self, message: Message) -> RoomRules:
         """What holds in a message's room."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+from carrier.errors import ActionError
 from carrier.types import (
     ActionResult,
     Agent,
@@ -86,6 +87,10 @@ def _unknown(room: str) -> None:
     return None
 
 
+async def _idle(action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+    raise ActionError(f"{message.client} has no {action}")
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a part is handed when it is made, as `Part(settings, given)`: the few things of the host it may use."""
@@ -103,6 +108,8 @@ class Given:
     """What comes up for a text in what the agent was given to read, strongest first."""
     view: Callable[[str], RoomView | None] = _unknown
     """A room as people on its platform see it, if its client can tell."""
+    act: Callable[[str, Message, Mapping[str, Any]], Awaitable[object]] = _idle
+    """Have the client of a message do something on its platform; raises ActionError."""
 
 
 class Deliver(Protocol):
@@ -170,6 +177,9 @@ class AbleClient(Client, Protocol):
 
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
+
+    async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
 
 
 class Action(Protocol):

@@ -71,6 +71,10 @@ ACTIONS = Parts(
         "ignore": "carrier.actions.ignore:Ignore",
         "remember": "carrier.actions.remember:Remember",
         "recall": "carrier.actions.recall:Recall",
+        "discord/react": "carrier.actions.discord:React",
+        "discord/pin": "carrier.actions.discord:Pin",
+        "discord/start_thread": "carrier.actions.discord:StartThread",
+        "discord/add_role": "carrier.actions.discord:AddRole",
     },
     "carrier.actions",
 )

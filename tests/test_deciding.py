@@ -146,6 +146,11 @@ def test_words_are_those_of_the_language(name: str, text: str, is_meant: bool) -
     assert bool(meant(said(text), ("x",), {"x": agent})) == is_meant
 
 
+@pytest.mark.parametrize("text", ["a@" * 4000, "\n" * 8000, " >" * 4000, "@" * 8000, "\ufdfa" * 8000, "\u0301" * 8000])
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    assert meant(said(text), ("tifa",), AGENTS) == set()
+
+
 @pytest.mark.parametrize(
     ("message", "replied_to", "expected"),
     [

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from carrier.interfaces import Turn
+from carrier.ledger.bursts import MOST, MOST_CHARS
 from carrier.ledger.intake import Place, take_in
 from carrier.ledger.outbox import waiting
 from carrier.ledger.tables import inbox
@@ -261,6 +262,21 @@ async def test_nobody_is_asked_whether_it_answers_what_is_addressed_in_part(
 
     assert bool(small.requests) == is_asked
     assert await host.lines("dc/bar") == ["1", "2", "you said: 1\n2"]
+
+
+async def test_no_more_is_answered_together_than_a_model_can_read(host: LittleHost) -> None:
+    model = ListedModel()
+    runtime = host.add(model=model)
+    host.inbox.message_chars = MOST_CHARS
+    long = "x" * (MOST_CHARS - 1)
+    await hear(host, said("1"), said("2", long), said("3", long), *(said(str(number)) for number in range(4, 50)))
+
+    for number in range(1, 50):
+        await runtime.turn(f"dc:{number}")
+
+    assert told(model)[0] == f"1\n{long}"
+    assert told(model)[1] == f"{long}\n4"
+    assert [text.count("\n") + 1 for text in told(model)[2:]] == [MOST, 45 - MOST]
 
 
 async def test_at_a_door_that_waits_for_each_answer_nothing_is_gathered(host: LittleHost) -> None:

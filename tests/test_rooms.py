@@ -116,6 +116,19 @@ routes:
     assert place.by("dc") == ["This is the cellar. Actions: whisper", "This is the town. Actions: shout whisper"]
 
 
+async def test_what_an_earlier_life_left_is_answered_by_the_rules_of_its_place(tmp_path: Path, place: Square) -> None:
+    routes = "agent: tifa\nroutes: [{ room: cellar, actions: [whis*], prompt: This is the cellar, respond: always }]\n"
+    bar = made(tmp_path, routes)
+    async with running_host(bar) as opened:
+        opened.host.inbox.lanes.hold()
+        await place.say("what do you see", room="cellar")
+        await place.until(lambda: place.heard.get("dc") == 1)
+    async with running_host(bar) as opened:
+        await place.rest(opened.host)
+
+    assert place.by("dc") == ["This is the cellar. Actions: whisper"]
+
+
 async def test_an_agent_that_decides_asks_its_small_model_about_what_is_not_for_it(
     tmp_path: Path, place: Square, caplog: pytest.LogCaptureFixture
 ) -> None:

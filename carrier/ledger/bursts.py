@@ -10,8 +10,8 @@ from carrier.ledger.forms import to_message
 from carrier.ledger.tables import inbox, messages
 from carrier.types import Message
 
-MOST = 32
-"""Messages that are answered together."""
+MOST, MOST_CHARS = 32, 16_000
+"""Messages that are answered together, and of how many characters."""
 
 _others = inbox.alias()
 _after = (
@@ -38,12 +38,16 @@ def said_in_a_row(connection: Connection, agent: str, first: Message, gather: fl
     for row in connection.execute(_after, {"of_agent": agent, "of_room": first.room, "since": first.at}):
         message = to_message(row)
         is_next = message.sender == first.sender and message.kind == "chat"
-        if row.place == "waiting" and not is_next:
+        if (row.place == "waiting" and not is_next) or _are_enough([*said, message]):
             break
         goes_on = not row.is_answered and message.at - said[-1].at <= gather * 1_000_000
         if is_next and (row.place == "waiting" or (row.place == "heard" and goes_on)):
             said.append(message)
-    return said[:MOST]
+    return said
+
+
+def _are_enough(said: Sequence[Message]) -> bool:
+    return len(said) > MOST or sum(len(message.text) for message in said) > MOST_CHARS
 
 
 def those(connection: Connection, ids: Collection[str]) -> list[Message]:

@@ -42,7 +42,7 @@ def known(connection: Connection, clock: Clock, message: Message) -> Known:
     replied_to = _speaker(connection, message.client, message.reply_to) if message.reply_to else None
     return Known(
         now=clock.tick(),
-        own=_speaker(connection, message.client, message.platform_id) is not None,
+        own=not message.to and _speaker(connection, message.client, message.platform_id) is not None,
         replied_to=replied_to or "",
         has_answered=partial(_has_answered, connection, message),
     )

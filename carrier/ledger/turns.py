@@ -139,7 +139,7 @@ def take(
         again = {"attempts": counted, "progress": progress, "revision": revision}
         connection.execute(_reopen, {"turn": turn, **again})
     _move(connection, agent, message, "taken")
-    return Taken(turn, message, entries, attempts, said, _found_out(connection, agent, message, filed.unsure))
+    return Taken(turn, message, entries, attempts, said, _still_unsure(connection, agent, message, filed.unsure))
 
 
 def _with_the_rest(connection: Connection, agent: str, first: Message, gather: float) -> Message:
@@ -148,8 +148,8 @@ def _with_the_rest(connection: Connection, agent: str, first: Message, gather: f
     return together(said_in_a_row(connection, agent, first, gather))
 
 
-def _found_out(connection: Connection, agent: str, message: Message, unsure: str) -> str:
-    """Whether it has to be found out that the agent answers; not if that is sure of any of the messages."""
+def _still_unsure(connection: Connection, agent: str, message: Message, unsure: str) -> str:
+    """What is unsure of a message; nothing, if the agent certainly answers a part of it."""
     if not unsure or not message.gathered:
         return unsure
     ids = [*message.gathered, message.id]

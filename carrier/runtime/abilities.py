@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from carrier.errors import ActionError
 from carrier.interfaces import Client
 from carrier.types import Attachment, Message, Outgoing, RoomView
 
@@ -52,6 +54,13 @@ class Abilities:
         except Exception as error:
             log.warning("%s: the files of %s could not be had: %s", message.client, message.id, error or "too slow")
             return message.attachments
+
+    async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        """Raises ActionError, also where the client has no such action."""
+        able = getattr(self.living(message.client), "act", None)
+        if able is None:
+            raise ActionError(f"there is no {action} here: {message.client} is no client for that")
+        return await able(action, message, arguments)
 
     def view(self, room: str) -> RoomView | None:
         able = getattr(self.living(room.partition("/")[0]), "view", None)

@@ -76,14 +76,23 @@ def _is_named(agent: Agent, words: str) -> bool:
     return any(name in words for name in map(_words, names) if name.strip())
 
 
-QUOTED = re.compile(r"^\s*>.*$", re.MULTILINE)
-ADDRESS = re.compile(r"\w+://\S+|\S+@\S+\.\S+")
+ASCII_WORD = re.compile(r"\w+", re.ASCII)
+MOST_CHARS = 16_000
+"""Characters that are looked through: some grow to many when they are spelt alike."""
 
 
 def _words(text: str) -> str:
     """The words of a text in one spelling, a space before and after each; not what it quotes or links to."""
-    own = ADDRESS.sub(" ", QUOTED.sub(" ", text))
-    return f" {' '.join(_split(unicodedata.normalize('NFKC', own).casefold()))} "
+    own = [line for line in text.splitlines() if not line.lstrip().startswith(">")]
+    said = " ".join(word for line in own for word in line.split() if not _is_address(word))
+    if said.isascii():
+        return f" {' '.join(ASCII_WORD.findall(said.lower()))} "
+    return f" {' '.join(_split(unicodedata.normalize('NFKC', said)[:MOST_CHARS].casefold()))} "
+
+
+def _is_address(word: str) -> bool:
+    before, at, after = word.partition("@")
+    return "://" in word or bool(before and at and "." in after)
 
 
 def _split(text: str) -> Iterator[str]:

@@ -115,8 +115,9 @@ class Inbox:
         """Remember a message that is on disk, and queue its turns."""
         message, gather = taken.message, self._gather(taken.message)
         self._memories.put(taken.memories)
-        at_hand = not gather and set(taken.places.values()) == {"waiting"} and not self._changing[message.id]
-        if at_hand and len(self._at_hand) < MOST_AT_HAND:
+        unsure = {"asks", "away"} & set(taken.places.values())
+        needs_no_look = not gather and taken.waiting and not unsure and not self._changing[message.id]
+        if needs_no_look and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[message.id] = message
         for agent, place in taken.places.items():
             if place == "heard":

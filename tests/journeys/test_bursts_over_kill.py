@@ -98,10 +98,15 @@ async def test_without_the_list_of_a_burst_it_is_answered_again_and_this_test_no
     assert replied != ["3", "4"]
 
 
-async def test_kills_at_random_points_lose_nothing_and_double_nothing(tmp_path: Path, platform: Platform) -> None:
+@pytest.mark.parametrize(
+    "kills", [3, pytest.param(60, marks=[pytest.mark.torture, pytest.mark.timeout(1800)])], ids=["short", "long"]
+)
+async def test_kills_at_random_points_lose_nothing_and_double_nothing(
+    tmp_path: Path, platform: Platform, kills: int
+) -> None:
     files, random = echo(tmp_path / "echo", platform, "60ms"), Random(3)
     said: dict[str, list[str]] = {room: [] for room in ("bar", "shop", "attic")}
-    for _ in range(5):
+    for _ in range(kills):
         host = await HostProcess.start(files)
         try:
             for number in range(12):

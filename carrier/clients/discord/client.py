@@ -2,17 +2,17 @@
 
 import asyncio
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carrier.clients.discord.dividing import divided
 from carrier.clients.discord.pacing import Identifies
 from carrier.config.models.discord import DiscordSettings
-from carrier.errors import Passing
+from carrier.errors import ActionError, Passing
 from carrier.interfaces import Deliver, Given
 from carrier.types import Attachment, Message, Outgoing, RoomView
 
@@ -77,6 +77,13 @@ class Discord:
 
     async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
         return await (await self._connected()).fetch(message, data)
+
+    async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        try:
+            session = await self._connected()
+        except Passing as error:
+            raise ActionError(str(error)) from error
+        return await session.acting.act(action, message, arguments)
 
     def view(self, room: str) -> RoomView | None:
         return self._session.rooms.view(room) if self._session else None

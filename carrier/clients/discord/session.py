@@ -11,6 +11,7 @@ from typing import Any
 import discord
 
 from carrier.clients.discord import files
+from carrier.clients.discord.acting import Acting
 from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp
 from carrier.clients.discord.composing import Composing
 from carrier.clients.discord.connection import Bot, live, logged_in
@@ -43,6 +44,7 @@ class Session:
         self._personas = Personas(bot)
         self.sending = Sending(bot, self.rooms, self._personas, settings)
         self.composing = Composing(bot, self.rooms, settings)
+        self.acting = Acting(bot, self.rooms)
         self._interactions = Interactions(name, bot, settings, deliver)
         bot.ears = self
 
