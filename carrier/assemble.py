@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
+from carrier.errors import CarrierError
 from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn
 from carrier.ledger import people
 from carrier.ledger.rooms import END_OF_TIME
@@ -35,6 +36,9 @@ from carrier.types import (
     Person,
     Recalled,
 )
+
+if TYPE_CHECKING:
+    from carrier.clients.discord.inviting import Invitation
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,17 @@ choose_model = choose
 """What a model's profile comes down to, and why."""
 close_models = close_connections
 """Lets go of what vendors' models keep open; for the end of a host."""
+
+
+def discord_invitation(client: ClientDefinition, actions: Collection[str]) -> "Invitation":
+    """The link that invites a client's bot; raises CarrierError for its token."""
+    from carrier.clients.discord.inviting import invitation
+    from carrier.config.models.discord import DiscordSettings
+
+    try:
+        return invitation(DiscordSettings.model_validate(client.settings), actions)
+    except ValueError as error:
+        raise CarrierError(f"{client.name}: token: {error}") from error
 
 
 def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:

@@ -53,9 +53,12 @@ class Acting:
     async def _start_thread(self, message: Message, name: str, text: str) -> str:
         if len(text) > LIMIT:
             raise ActionError(f"the text is longer than {LIMIT} characters")
-        thread = await (await self._answered(message)).create_thread(name=name[:NAME_CHARS])
-        await thread.send(text)
-        return f"The thread {thread.name} is there, and it is said."
+        answered = await self._answered(message)
+        made = await self._bot.http.start_thread_with_message(
+            answered.channel.id, answered.id, name=name[:NAME_CHARS], auto_archive_duration=1440
+        )
+        await self._bot.get_partial_messageable(int(made["id"])).send(text)
+        return f"The thread {made['name']} is there, and it is said."
 
     async def _add_role(self, message: Message, role: str) -> str:
         guild = self._guild(message)
