@@ -18,7 +18,7 @@ from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, UnknownAgent, UnknownRoom
-from carrier.interfaces import Memories, ModelState
+from carrier.interfaces import Client, Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.known import Known
@@ -26,10 +26,14 @@ from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.abilities import Abilities
+from carrier.runtime.arrivals import Arrivals
 from carrier.runtime.colleagues import Colleagues
+from carrier.runtime.commanding import Commands
 from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
+from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
@@ -41,7 +45,7 @@ from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import Agent, ClientDefinition, Message, RoomRules
+from carrier.types import Agent, ClientDefinition, Lane, Message, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,8 @@ class Host:
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
         self.mutes = Mutes(ledger)
         self.handovers = Handovers(ledger, lambda name: name in self.agents)
-        self.later = Later(ledger, memories, self._definition, self._tell_sender)
+        abilities = Abilities(self._client, settings.data)
+        self.later = Later(ledger, memories, self._definition, self._tell_sender, abilities.split)
         limits = settings.limits
         self.turns = Turns(
             ledger,
@@ -81,12 +86,12 @@ class Host:
             self._tell_sender,
             self._turn_closed,
             too_old=self._is_too_old,
-            files=settings.data,
             rules=self.rules_in,
             gather=self._gather,
             handovers=self.handovers,
             queue=lambda taken: self.inbox.queue(taken),
             later_waits=self.later.wake.set,
+            abilities=abilities,
         )
         self.inbox = Inbox(
             ledger,
@@ -112,7 +117,7 @@ class Host:
             models=self._models,
             colleagues=Colleagues(ledger, self._runtime),
         )
-        clients = Clients(workshop.client, ledger, self._deliver)
+        clients = Clients(workshop.client, ledger, self._arrivals)
         self.living = Living(catalog, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0
@@ -227,11 +232,32 @@ class Host:
         if reflection_is_due:
             self.jobs.wake.set()
 
-    async def _deliver(self, message: Message) -> None:
-        if not admits(self.client(message.client).rules.access, message):
+    def _client(self, name: str) -> Client | None:
+        return self.clients[name].client if name in self.clients else None
+
+    def _arrivals(self, client: str) -> Arrivals:
+        data = self._at_start.data
+        forgetting = Forgetting(self.ledger, self.memories, data)
+        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._about)
+        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands, self._is_done_with)
+
+    def _admits(self, message: Message) -> bool:
+        return admits(self.client(message.client).rules.access, message)
+
+    async def _is_done_with(self, message: Message) -> bool:
+        """Whether a message is for no agent: of somebody without access, or a decision."""
+        if not self._admits(message):
             log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
-        elif not await self.decisions.hears(message):
-            await self.inbox.take_in(message)
+            return True
+        return await self.decisions.hears(message)
+
+    def _about(self, message: Message) -> str:
+        """How it stands in a room, for people there."""
+        names = [name for name in self.rules_in(message).agents or (self.client(message.client).agent,) if name]
+        waiting = sum(self.inbox.lanes.length(Lane(name, message.room)) for name in names)
+        if self.mutes.holds(message) or not names:
+            return "Nobody answers here now."
+        return f"{', '.join(names)} {'answers' if len(names) == 1 else 'answer'} here; {waiting} messages wait."
 
     # --- made equal to the files
 

@@ -585,7 +585,7 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
         ("agent", "{ limits: { messages: 6/min, steps: 2 } }", []),
         ("agent", "{ enabled: false, formerly: other }", []),
         ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say }", ["schedules warning"]),
-        ("agent", "clients: { c: { type: discord, token: x, gather: 1s } }", ["clients.c.type error"]),
+        ("agent", "clients: { c: { type: discord, token: x, formerly: d } }", ["clients.c.formerly error"]),
         ("agent", "clients: { c: { type: console, gather: 1s, formerly: d } }", ["clients.c.formerly error"]),
         ("agent", "actions: [a, b: { type: mcp, command: [c] }]", []),
         ("agent", "evaluators: [a: { type: judge, question: q }]", []),

@@ -116,6 +116,7 @@ COMMANDS = (
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(discord.app, name="discord")
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, select, update
 
 from carrier.errors import ActionError
+from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
@@ -127,12 +128,6 @@ def _pass(connection: Connection, job: Job, through: int) -> None:
 def drop(connection: Connection, job: Job) -> None:
     """Forget a job that nobody can do now: its lines make it due again with the agent's next turn."""
     connection.execute(delete(jobs).where(jobs.c.id == job.id))
-
-
-def move_cursor(connection: Connection, owner: str, room: str, position: str) -> None:
-    moved = update(cursors).where(cursors.c.owner == owner, cursors.c.room == room).values(position=position)
-    if not connection.execute(moved).rowcount:
-        connection.execute(insert(cursors), {"owner": owner, "room": room, "position": position})
 
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
