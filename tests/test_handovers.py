@@ -273,3 +273,19 @@ async def test_it_happens_once_whenever_the_process_dies(tmp_path: Path) -> None
 
 def _die(handover: object) -> None:
     raise Killed
+
+
+async def test_what_was_said_in_a_burst_is_handed_over_whole(host: LittleHost) -> None:
+    host.gather = 0.05
+    add(host, "tifa", gives("billing"), to="billing")
+    model = add(host, "billing", "One.", "Two.")
+    first, last = host.message("My bill", client="chat"), host.message("is wrong.", client="chat")
+
+    async with host.answering():
+        for message in (first, last):
+            await host.inbox.take_in(message)
+        ended = await host.answered(replace(first, to="billing"))
+
+    assert ended.texts == ("One.",)
+    assert [request.prompt.conversation[-1].text for request in model.requests] == ["My bill\nis wrong."]
+    assert await host.lines("chat/@anna", "billing") == ["My bill", "is wrong.", "One."]

@@ -330,7 +330,8 @@ class Agents:
         part = self.names.part(registry.ACTIONS, "action", name, definition, ("actions", at))
         if part is None:
             return []
-        settings: dict[str, object] = self.names.settings(part, written or {}, definition, ("actions", at, name))
+        own = {key: value for key, value in (written or {}).items() if key not in uses.WORDS}
+        settings = self.names.settings(part, own, definition, ("actions", at, name), uses.WORDS)
         rooms = settings.get("rooms")
         if isinstance(rooms, list | tuple):
             settings["rooms"] = {str(room): self.names.room(str(room), definition) for room in rooms}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from carrier import registry
 from carrier.config import models
 from carrier.config.definitions import Definition
 from carrier.config.models.rates import SECONDS
@@ -36,7 +37,13 @@ def rules(
             yield replace(action.rule, action=action.name)
 
 
+WORDS = tuple(models.Use.model_fields)
+"""What may be said of any action; what else stands beside it is for the action itself."""
+
+
 def _said(names: Names, entry: models.Entry, by: Definition, at: int) -> models.Use | None:
-    said, problems = validated(models.Use, entry.settings, by.document, by.missing, ("actions", at, entry.name))
+    built_in = entry.name in registry.ACTIONS and not names.knows_own("action", by.name, entry.name)
+    words = {key: value for key, value in entry.settings.items() if key in WORDS or not built_in}
+    said, problems = validated(models.Use, words, by.document, by.missing, ("actions", at, entry.name))
     names.tell(by, *problems)
     return said

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from carrier.errors import ActionError
+from carrier.ledger.bursts import those
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
 from carrier.ledger.intake import Intake, memory_of
@@ -32,11 +33,12 @@ class Handover:
 
 
 def hand_over(connection: Connection, clock: Clock, handover: Handover, message: Message) -> list[Intake]:
-    """Give the conversation to the holder, with the message at hand and those that wait behind it.
+    """Give the conversation to the holder, with what is answered at hand and what waits behind it, in that order.
 
-    Raises ActionError when the holder has had this message already: so nothing is handed on without an end.
+    Raises ActionError when the holder has had a message already: so nothing is handed on without an end.
     """
-    taken = [_give(connection, clock, handover.holder, message)]
+    at_hand = those(connection, (*message.gathered, message.id))
+    taken = [_give(connection, clock, handover.holder, each) for each in at_hand]
     for waiting in _waiting(connection, handover):
         connection.execute(update(inbox).where(*_place(handover.giver, waiting)).values(state="heard"))
         taken.append(_give(connection, clock, handover.holder, waiting))

@@ -78,7 +78,8 @@ def _hand_over(turn: OpenTurn, result: ActionResult, deed: HandOver) -> Write:
 
     def taken(intakes: list[Intake]) -> None:
         known.took(handover)
-        turn.passes_on(deed.to, result, [intake.message.id for intake in intakes[1:]])
+        behind = intakes[len(turn.message.gathered) + 1 :]
+        turn.passes_on(deed.to, result, [intake.message.id for intake in behind])
         for intake in intakes:
             turn.turns.queue(intake)
 
