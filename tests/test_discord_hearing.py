@@ -177,7 +177,7 @@ async def test_a_text_file_is_read_a_large_one_only_named(discord: Discord, tmp_
 
     async with bar.host():
         discord.say(bar.anna, bar.general, "what is this?", mentions=[bar.tifa], files=[menu, film])
-        await bar.answered("you said: @Tifa what is this?\n\n[file menu.txt]\nSoup\n\n\n[file film.mp4]")
+        await bar.answered("you said: @Tifa what is this?\n\n[file menu.txt]\n> Soup\n\n[file film.mp4]")
 
 
 async def test_a_long_paste_arrives_whole(discord: Discord, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_long_paste_arrives_whole(discord: Discord, tmp_path: Path) -> N
         discord.say(bar.anna, direct, "word " * 500)
         await discord.until(lambda: discord.said(direct, bar.tifa))
 
-    assert discord.said(direct, bar.tifa)[0].startswith("you said: \n\n[file message.txt]\nword word")
+    assert discord.said(direct, bar.tifa)[0].startswith("you said: \n\n[file message.txt]\n> word word")
 
 
 async def test_a_picture_is_kept_for_models_that_see(discord: Discord, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ _AGENT = _in(
     ("a character's name in capitals", "character: Tifa\n", "1:12: CAR013", "lower-case letters"),
     ("an unknown action", "character: { bio: x }\nactions:\n  - rol_dice\n", "3:5: CAR021", "did you mean 'roll_dice'?"),
     ("an action with a hyphen", "character: { bio: x }\nactions: [roll-dice]\n", "2:11: CAR021", "did you mean 'roll_dice'?"),
-    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are ignore, recall, remember, reply"),
+    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are discord/add_role, "),
     ("an unknown model", "character: { bio: x }\nmodel: larg\n", "2:8: CAR022", "did you mean 'large'?"),
     ("a model without its provider", "character: { bio: x }\nmodel: gpt-5\n", "2:8: CAR022", "there are large, small"),
     ("an unknown evaluator", "character: { bio: x }\nevaluators: [no_secret]\n", "2:14: CAR023", "did you mean 'no_secrets'?"),
