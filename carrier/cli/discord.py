@@ -49,6 +49,7 @@ def _client(catalog: "Catalog", name: str) -> "ClientDefinition":
 def _actions(catalog: "Catalog") -> set[str]:
     return {action.name for agent in catalog.agents.values() for action in agent.actions}
 
+
 Bots = Annotated[list[str], typer.Option("--bot", help="A bot's name; more of them with more options.")]
 
 
