@@ -623,8 +623,8 @@ the next three times.""",
         "CAR048",
         """\
 Whoever knows a bot's link can invite it into a server of theirs, where it then answers at your expense. Name the
-servers that it is for; their ids are copied with a right click, once Discord's Developer Mode is on. A bot that is meant
-for all of them goes on as it is: this is a warning.""",
+servers that it is for; their ids are copied with a right click, once Discord's Developer Mode is on. A bot that is
+meant for all of them goes on as it is: this is a warning.""",
         wrong={
             "agents.d/bar.yaml": "kind: client\ntype: discord\nagent: tifa\ntoken: ${BOT_TOKEN}\n",
             ".env": "BOT_TOKEN=a-token-of-discord\n",
