@@ -45,7 +45,7 @@ from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import Agent, ClientDefinition, Lane, Message, RoomRules
+from carrier.types import Agent, ClientDefinition, Message, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -238,26 +238,18 @@ class Host:
     def _arrivals(self, client: str) -> Arrivals:
         data = self._at_start.data
         forgetting = Forgetting(self.ledger, self.memories, data)
-        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._about)
-        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands, self._is_done_with)
+        length = self.inbox.lanes.length
+        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._answering, length)
+        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands)
 
     def _admits(self, message: Message) -> bool:
         return admits(self.client(message.client).rules.access, message)
 
-    async def _is_done_with(self, message: Message) -> bool:
-        """Whether a message is for no agent: of somebody without access, or a decision."""
-        if not self._admits(message):
-            log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
-            return True
-        return await self.decisions.hears(message)
-
-    def _about(self, message: Message) -> str:
-        """How it stands in a room, for people there."""
-        names = [name for name in self.rules_in(message).agents or (self.client(message.client).agent,) if name]
-        waiting = sum(self.inbox.lanes.length(Lane(name, message.room)) for name in names)
-        if self.mutes.holds(message) or not names:
-            return "Nobody answers here now."
-        return f"{', '.join(names)} {'answers' if len(names) == 1 else 'answer'} here; {waiting} messages wait."
+    def _answering(self, message: Message) -> tuple[str, ...]:
+        """Who answers in a message's room now."""
+        rules = self.rules_in(message)
+        names = rules.agents or (self.client(message.client).agent,)
+        return tuple(name for name in names if name and rules.respond != "never")
 
     # --- made equal to the files
 

@@ -1,6 +1,7 @@
 """What clients hand over: messages, and what becomes of them on the platform afterwards."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ from carrier.runtime.forgetting import follow
 from carrier.runtime.inbox import Inbox
 from carrier.types import Message, Told
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Arrivals:
@@ -25,11 +28,11 @@ class Arrivals:
     memories: Memories
     data: Path
     commands: Commands
-    is_done_with: Callable[[Message], Awaitable[bool]]
-    """Whether a message is for no agent, and nothing of it has to be kept."""
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
-        if not await self.is_done_with(message):
+        if not self.commands.admits(message):
+            log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
+        elif not await self.commands.decisions.hears(message):
             await self.inbox.take_in(message, cursor=cursor)
 
     async def edited(self, message: Message, follow: bool = True) -> None:

@@ -1,6 +1,6 @@
 """What people ask of the host itself, by commands and buttons of their platform."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from carrier.config.models.values import Duration
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.forgetting import Forgetting
-from carrier.types import Message, Told
+from carrier.types import Lane, Message, Told
 
 NOBODY_S_BUSINESS = Told("This is not for you to decide.", done=False)
 
@@ -23,8 +23,10 @@ class Commands:
     """Answer nothing in a room, for so many seconds, by whom; 0: until somebody says otherwise."""
     admits: Callable[[Message], bool]
     """Whether somebody has access there."""
-    about: Callable[[Message], str]
-    """How it stands in the room of a message."""
+    answering: Callable[[Message], Sequence[str]]
+    """Who answers in the room of a message now."""
+    waiting: Callable[[Lane], int]
+    """How much waits there for one of them."""
 
     async def do(self, name: str, message: Message) -> Told:
         if not self.admits(message):
@@ -34,13 +36,19 @@ class Commands:
                 came = await self.decisions.heard(replace(message, text=f"{name} {message.text}"))
                 return Told(came) if came else NOBODY_S_BUSINESS
             case "status":
-                return Told(self.about(message))
+                return Told(self._about(message))
             case "pause":
                 return await self._pause(message)
             case "forget-me":
                 count = await self.forgetting.person(message.sender)
                 return Told(f"{count} messages of yours are forgotten, and what was learned from them.")
         return Told(f"There is no command {name}.", done=False)
+
+    def _about(self, message: Message) -> str:
+        names = self.answering(message)
+        waiting = sum(self.waiting(Lane(name, message.room)) for name in names)
+        answer = "answers" if len(names) == 1 else "answer"
+        return f"{', '.join(names)} {answer} here; {waiting} messages wait." if names else "Nobody answers here now."
 
     async def _pause(self, message: Message) -> Told:
         try:
