@@ -1,5 +1,6 @@
 """What people say on Discord reaches the agent as text, with who said it and where."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,3 +237,34 @@ async def test_the_room_is_told_as_people_see_it(discord: Discord, tmp_path: Pat
         assert (await agent.render(general)).startswith("#general/channel/All that happens here/Seventh Heaven")
         expected = "about it/thread/All that happens here/#general in Seventh Heaven"
         assert (await agent.render(in_thread)).startswith(expected)
+
+
+async def test_an_address_that_has_expired_is_asked_for_anew(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    async with bar.host() as host:
+        said = discord.say(bar.anna, bar.general, files=[File("menu.txt", b"Soup", "text/plain")])
+        (message,) = await until_heard(host, 1)
+        (file,) = message.attachments
+        session = host.clients["bar"].client._session  # type: ignore[attr-defined]
+        expired = replace(message, attachments=(replace(file, url=file.url.replace("hm=", "hm=0")),))
+        (fetched,) = await session.fetch(expired, tmp_path)
+
+    assert str(said.id) == message.platform_id
+    assert fetched.text == "Soup"
+
+
+async def test_the_files_of_a_burst_are_all_read(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    bar.files.edit("agents.d/bar.yaml", "gather: 0", "gather: 0.3s")
+
+    async with bar.host() as host:
+        for number in (1, 2):
+            menu = File(f"{number}.txt", f"Soup {number}".encode(), "text/plain")
+            discord.say(bar.anna, bar.general, f"file {number}", mentions=[bar.tifa], files=[menu])
+        await discord.until(lambda: discord.said(bar.general, bar.tifa))
+        texts = [file.text for message in await heard(host) for file in message.attachments]
+
+    (answer,) = discord.said(bar.general, bar.tifa)
+    assert "Soup 1" in answer
+    assert "Soup 2" in answer
+    assert texts == ["Soup 1", "Soup 2"]

@@ -1,6 +1,7 @@
 """What leaves for Discord: in good pieces, once, in order, and nobody is pinged who should not be."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Fault, Rest, hang, page, rate_limited, reset, status
 from carrier.testing.discord.permissions import MANAGE_WEBHOOKS, SEND_MESSAGES
 from carrier.testing.discord.things import Persona
-from carrier.testing.hosts import MOMENT
+from carrier.testing.hosts import MOMENT, until
 from tests.discord_scene import Scene, scene
 
 POST = Rest("POST", "/messages$")
@@ -283,3 +284,31 @@ async def test_a_persona_that_was_cut_off_speaks_once(discord: Discord, tmp_path
         assert await states(host) == [("sent", "")]
 
     assert discord.said(bar.general)[1:] == ["you said: @Tifa hello"]
+
+
+async def test_where_discord_s_proxies_take_no_more_the_room_waits_for_minutes(
+    discord: Discord, tmp_path: Path
+) -> None:
+    bar = scene(discord, tmp_path)
+    discord.faults.add(POST, rate_limited(1.0, via=False))
+
+    async with bar.host() as host:
+        await ask(bar)
+        sender = host.clients["bar"].sender
+        await until(lambda: bool(sender._paused))
+        (pause,) = sender._paused.values()
+        rows = await host.ledger.read(lambda it: it.execute(select(outbox)).all())
+
+    assert pause - time.monotonic() > 240
+    assert [(row.state, row.error) for row in rows] == [("waiting", "Discord takes no more requests from here (429)")]
+
+
+async def test_a_sign_stands_at_a_message_while_its_answer_is_written(discord: Discord, tmp_path: Path) -> None:
+    slow = "kind: script\nname: tifa\nrules: [{ say: done, delay: 0.5s }]\n"
+    bar = scene(discord, tmp_path, "acknowledge: 👀", files={"agents.d/script.yaml": slow})
+
+    async with bar.host():
+        asked = discord.say(bar.anna, bar.general, "hello", mentions=[bar.tifa])
+        await discord.until(lambda: asked.reactions.get("👀") == [bar.tifa.id])
+        await bar.answered("done")
+        await discord.until(lambda: not asked.reactions.get("👀"))

@@ -84,8 +84,10 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
     if row is None:
         return Changed()
     message = to_message(row)
-    waiting = update(inbox).where(inbox.c.message == id, inbox.c.state == "waiting")
-    connection.execute(waiting.values(state="withdrawn"))
+    begun = ("taken", "done")
+    connection.execute(
+        update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
+    )
     connection.execute(_set, {"of_id": id, "delivered": False})
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:

@@ -284,9 +284,12 @@ def send(connection: Connection, clock: Clock, outgoing: Outgoing) -> None:
 _attach = update(messages).where(messages.c.id == bindparam("of_message"))
 
 
-def attach(connection: Connection, message: str, files: tuple[Attachment, ...]) -> None:
-    """What came with a message is where its attachments say."""
-    connection.execute(_attach, {"of_message": message, "attachments": dump(tuple[Attachment, ...], files)})
+def attach(connection: Connection, message: Message, files: Sequence[Attachment]) -> None:
+    """What came with a message, and with those that are answered together with it, is where these files say."""
+    found = {file.url: file for file in files if file.url}
+    for row in connection.execute(select(messages).where(messages.c.id.in_([*message.gathered, message.id]))).all():
+        here = tuple(found.get(file.url, file) for file in to_message(row).attachments)
+        connection.execute(_attach, {"of_message": row.id, "attachments": dump(tuple[Attachment, ...], here)})
 
 
 def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> dict[str, Any]:

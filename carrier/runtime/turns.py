@@ -362,7 +362,7 @@ class OpenTurn:
         if any(file.url and not (file.path or file.text) for file in self.message.attachments):
             files = await self.turns.abilities.fetch(self.message)
             self.taken = replace(self.taken, message=replace(self.message, attachments=files))
-            self.journal.submit(lambda connection, clock: rows.attach(connection, self.message.id, files))
+            self.journal.submit(lambda connection, clock: rows.attach(connection, self.message, files))
 
     async def action_ends(
         self, name: str, result: ActionResult, said: Sequence[str] = (), also: Sequence[Write] = ()

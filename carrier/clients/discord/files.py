@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import mimetypes
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,40 +20,34 @@ TEXT_CHARS = 50_000
 """What is read of a text."""
 FOLDER = "files"
 
-Renew = Callable[[Message], Awaitable[Sequence[Attachment]]]
-"""The attachments of a message as Discord has them now, with addresses that are good again."""
+Renew = Callable[[Attachment], Awaitable[str]]
+"""The address under which Discord has a file now; empty where it has it no more."""
 
 
 async def fetch(message: Message, wanted: Files, data: Path, renew: Renew) -> list[Attachment]:
     """Each attachment with a `path` or its `text`; one that is not wanted, or cannot be had, as it is."""
+    folder = f"{FOLDER}/{message.client}/{message.platform_id}"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as web:
-        found = [await _one(web, message, number, wanted, data) for number in range(len(message.attachments))]
-        if any(isinstance(each, Expired) for each in found):
-            message = replace(message, attachments=tuple(await renew(message)))
-            found = [await _one(web, message, number, wanted, data) for number in range(len(message.attachments))]
-    return [file if isinstance(each, Expired) else each for file, each in zip(message.attachments, found, strict=True)]
+        return [
+            await _fetched(web, file, wanted, data, f"{folder}-{number}", renew)
+            for number, file in enumerate(message.attachments)
+        ]
 
 
-class Expired:
-    """An address that is good no more."""
-
-
-async def _one(
-    web: aiohttp.ClientSession, message: Message, number: int, wanted: Files, data: Path
-) -> Attachment | Expired:
-    file = message.attachments[number]
+async def _fetched(
+    web: aiohttp.ClientSession, file: Attachment, wanted: Files, data: Path, name: str, renew: Renew
+) -> Attachment:
     if not file.url or file.path or file.text or not _is_wanted(file, wanted):
         return file
     try:
         content = await _content(web, file.url, wanted.size)
+        # An address is good for a day; a message may wait longer.
+        if content is None and (url := await renew(file)):
+            content = await _content(web, url, wanted.size)
     except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("%s: %s could not be fetched: %s", message.id, file.name, error or "it took too long")
+        log.warning("%s could not be fetched: %s", file.name, error or "it took too long")
         return file
-    if content is None:
-        return Expired()
-    return await asyncio.to_thread(
-        _kept, file, content, f"{FOLDER}/{message.client}/{message.platform_id}-{number}", data
-    )
+    return file if content is None else await asyncio.to_thread(_kept, file, content, name, data)
 
 
 def _is_wanted(file: Attachment, wanted: Files) -> bool:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +166,16 @@ class Session:
     # --- files
 
     async def fetch(self, message: Message, data: Path) -> list[Attachment]:
-        return await files.fetch(message, self._settings.files, data, self._attachments)
+        return await files.fetch(message, self._settings.files, data, partial(self._renewed, message))
 
-    async def _attachments(self, message: Message) -> Sequence[Attachment]:
+    async def _renewed(self, message: Message, file: Attachment) -> str:
         channel = await self.rooms.channel(message.room)
-        now = await channel.fetch_message(int(message.platform_id))
-        return [to_attachment(file) for file in now.attachments]
+        for id in (*message.gathered, message.id):
+            now = await channel.fetch_message(int(id.rpartition(":")[2]))
+            for each in map(to_attachment, now.attachments):
+                if (each.name, each.size) == (file.name, file.size):
+                    return each.url
+        return ""
 
 
 @asynccontextmanager

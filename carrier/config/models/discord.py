@@ -94,7 +94,6 @@ class DiscordSettings(Block):
         default=(), description="Whom answers may ping: who is answered, or whom a model mentions"
     )
     typing: Flag = Field(default=True, description="Shown while an answer is written")
-    stream: Flag = Field(default=False, description="Answers are shown as they grow")
     acknowledge: str = Field(default="", description="An emoji that is put to a message while its answer is written")
     long: Long = Field(default=Long(), description="Answers of many messages")
     files: Files = Field(default=Files(), description="Files that come with messages")
