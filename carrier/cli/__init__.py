@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, making, rooms, scheduling, talking, testing
+from carrier.cli import cards, discord, doctor, files, making, rooms, scheduling, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -113,11 +113,13 @@ COMMANDS = (
     files.explain,
     files.fmt,
     making.new,
+    discord.dev_discord,
     doctor.doctor,
 )
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(discord.app, name="discord")
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)

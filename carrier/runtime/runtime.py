@@ -138,6 +138,8 @@ class AgentRuntime:
             decision = turn.message.kind == "approval"
             if self.agent.when_down == "wait" and not decision and self._turns.too_old(turn.message):
                 return await turn.close(SILENCE, self._reflections, TOO_OLD)
+            turn.compose()
+            await turn.fetch()
             if not decision and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             await turn.close(await self.answer(turn), self._reflections)
@@ -235,7 +237,7 @@ class AgentRuntime:
             tools = self._acting.tools(turn)
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
             system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
-            prompt = compose_context(self.agent, system, turn.message, state, self._turns.files)
+            prompt = compose_context(self.agent, system, turn.message, state, self._turns.abilities.data)
             return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
     async def _fill(self, values: Mapping[str, object]) -> str:
