@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
+from carrier.errors import CarrierError
 from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn, Waiting
 from carrier.ledger import goals, later, people
 from carrier.ledger.rooms import END_OF_TIME
@@ -38,6 +39,9 @@ from carrier.types import (
     Recalled,
 )
 
+if TYPE_CHECKING:
+    from carrier.clients.discord.inviting import Invitation
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -63,6 +67,8 @@ class Workshop:
             waiting=self._waiting,
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
+            view=self.turns.abilities.view,
+            act=self.turns.abilities.act,
         )
 
     @cached_property
@@ -170,6 +176,17 @@ choose_model = choose
 """What a model's profile comes down to, and why."""
 close_models = close_connections
 """Lets go of what vendors' models keep open; for the end of a host."""
+
+
+def discord_invitation(client: ClientDefinition, actions: Collection[str]) -> "Invitation":
+    """The link that invites a client's bot; raises CarrierError for its token."""
+    from carrier.clients.discord.inviting import invitation
+    from carrier.config.models.discord import DiscordSettings
+
+    try:
+        return invitation(DiscordSettings.model_validate(client.settings), actions)
+    except ValueError as error:
+        raise CarrierError(f"{client.name}: token: {error}") from error
 
 
 def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:

@@ -18,7 +18,7 @@ from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError, LedgerError, UnknownAgent, UnknownRoom
-from carrier.interfaces import Memories, ModelState
+from carrier.interfaces import Client, Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Intake, Place
 from carrier.ledger.known import Known
@@ -27,10 +27,14 @@ from carrier.ledger.turns import send
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.runtime.abilities import Abilities
+from carrier.runtime.arrivals import Arrivals
 from carrier.runtime.colleagues import Colleagues
+from carrier.runtime.commanding import Commands
 from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
+from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
@@ -75,7 +79,8 @@ class Host:
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
         self.mutes = Mutes(ledger)
         self.handovers = Handovers(ledger, lambda name: name in self.agents)
-        self.later = Later(ledger, memories, self._definition, self._tell_sender)
+        abilities = Abilities(self._client, settings.data)
+        self.later = Later(ledger, memories, self._definition, self._tell_sender, abilities.split)
         limits = settings.limits
         self.turns = Turns(
             ledger,
@@ -85,13 +90,13 @@ class Host:
             self._tell_sender,
             self._turn_closed,
             too_old=self._is_too_old,
-            files=settings.data,
             rules=self.rules_in,
             gather=self._gather,
             handovers=self.handovers,
             queue=lambda taken: self.inbox.queue(taken),
             later_waits=self.later.wake.set,
             slot_ended=self._look_at_schedules,
+            abilities=abilities,
         )
         self.inbox = Inbox(
             ledger,
@@ -125,7 +130,7 @@ class Host:
             models=self._models,
             colleagues=Colleagues(ledger, self._runtime),
         )
-        clients = Clients(workshop.client, ledger, self._deliver)
+        clients = Clients(workshop.client, ledger, self._arrivals)
         self.living = Living(catalog, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0
@@ -250,11 +255,24 @@ class Host:
         self.inbox.queue(taken)
         self._look_at_schedules()
 
-    async def _deliver(self, message: Message) -> None:
-        if not admits(self.client(message.client).rules.access, message):
-            log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
-        elif not await self.decisions.hears(message):
-            await self.inbox.take_in(message)
+    def _client(self, name: str) -> Client | None:
+        return self.clients[name].client if name in self.clients else None
+
+    def _arrivals(self, client: str) -> Arrivals:
+        data = self._at_start.data
+        forgetting = Forgetting(self.ledger, self.memories, data)
+        length = self.inbox.lanes.length
+        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._answering, length)
+        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands)
+
+    def _admits(self, message: Message) -> bool:
+        return admits(self.client(message.client).rules.access, message)
+
+    def _answering(self, message: Message) -> tuple[str, ...]:
+        """Who answers in a message's room now."""
+        rules = self.rules_in(message)
+        names = rules.agents or (self.client(message.client).agent,)
+        return tuple(name for name in names if name and rules.respond != "never")
 
     # --- made equal to the files
 

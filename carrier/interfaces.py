@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
 from carrier.types import (
     ActionResult,
     Agent,
+    Attachment,
     Completion,
     Goal,
     GoalChange,
@@ -21,7 +23,9 @@ from carrier.types import (
     Recalled,
     Request,
     Response,
+    RoomView,
     Scope,
+    Told,
 )
 
 T = TypeVar("T")
@@ -151,6 +155,14 @@ async def _nobody(*asked: object) -> str:
     raise ActionError("nobody is here to be asked")
 
 
+def _unknown(room: str) -> None:
+    return None
+
+
+async def _idle(action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+    raise ActionError(f"{message.client} has no {action}")
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a part is handed when it is made, as `Part(settings, given)`: the few things of the host it may use."""
@@ -174,10 +186,38 @@ class Given:
     """An agent of that name, as it lives now."""
     ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody
     """What a colleague, by name, answers to a question within the turn; raises ActionError where it does not."""
+    view: Callable[[str], RoomView | None] = _unknown
+    """A room as people on its platform see it, if its client can tell."""
+    act: Callable[[str, Message, Mapping[str, Any]], Awaitable[object]] = _idle
+    """Have the client of a message do something on its platform; raises ActionError."""
 
 
-Deliver = Callable[[Message], Awaitable[None]]
-"""Take a message in: when it returns, the message is on disk and may be acknowledged."""
+class Deliver(Protocol):
+    """Where a client hands over what it hears: what has returned is on disk. Most clients only call it."""
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        """Take a message in: when it returns, it may be acknowledged. The same one again is only found.
+
+        `cursor` says where the client goes on in that room after a restart; it is kept together with the message.
+        """
+
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        """What was said before is another text now, with other files: it is what is answered, if it was not yet. With
+        `follow` it is what prompts and memory know afterwards, too."""
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        """What was said before was taken back: it is answered no more, and leaves prompts and memory. With `forget`
+        its words are kept nowhere."""
+
+    async def command(self, name: str, message: Message) -> Told:
+        """What the sender of a message asks of the host itself, not of an agent, in that room: `approve` or `refuse`
+        (its text is the number of what waits), `status`, `pause` (for how long), `forget-me`."""
+
+    async def cursors(self) -> Mapping[str, str]:
+        """Where the client goes on, by room."""
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        """Keep where the client goes on, by room."""
 
 
 class Client(Protocol):
@@ -200,6 +240,26 @@ class Client(Protocol):
 
     async def find(self, outgoing: Outgoing) -> str | None:
         """Look whether an earlier attempt was taken: its platform id or None; raises `CannotLook`."""
+
+
+class AbleClient(Client, Protocol):
+    """What a client may be able to do besides. The host looks for each by its name, and does without."""
+
+    def split(self, outgoing: Outgoing) -> Sequence[Outgoing]:
+        """What the platform takes as several messages, each with a key of its own. Called in the transaction that ends
+        a turn: it follows from the text alone."""
+
+    def composing(self, message: Message, on: bool) -> None:
+        """An agent begins to write an answer, or has ended; several may write in one room."""
+
+    async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
+        """The files of a message, put into the data folder as far as they are wanted; the others are only named."""
+
+    def view(self, room: str) -> RoomView | None:
+        """A room as people see it, if that is known now."""
+
+    async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
 
 
 class Action(Protocol):
@@ -263,7 +323,8 @@ class Gate(Protocol):
 
     One with a `stage` of "message" judges the message instead, before a model is asked. Where it holds it or changes
     it, the turn ends: with the operator's words, or with what it was changed to. One with `arguments = True` also
-    judges what actions are called with: a call whose arguments it would hold or change is not run.
+    judges what actions are called with: a call whose arguments it would hold or change is not run. One with
+    `notices = True` also judges what is told of a call to those who may approve it.
     """
 
     async def __call__(self, turn: Turn, text: str) -> Verdict: ...

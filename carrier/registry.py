@@ -80,6 +80,10 @@ ACTIONS = Parts(
         "send_message": "carrier.actions.send_message:SendMessage",
         "schedule_message": "carrier.actions.schedule_message:ScheduleMessage",
         "set_goal": "carrier.actions.set_goal:SetGoal",
+        "discord/react": "carrier.actions.discord:React",
+        "discord/pin": "carrier.actions.discord:Pin",
+        "discord/start_thread": "carrier.actions.discord:StartThread",
+        "discord/add_role": "carrier.actions.discord:AddRole",
     },
     "carrier.actions",
 )
@@ -113,6 +117,7 @@ EVALUATOR_TYPES = {
 CLIENTS = Parts(
     {
         "console": "carrier.clients.console:Console",
+        "discord": "carrier.clients.discord.client:Discord",
     },
     "carrier.clients",
 )

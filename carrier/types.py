@@ -30,6 +30,8 @@ class Attachment:
     size: int
     path: str = ""
     text: str = ""
+    url: str = ""
+    """Where its client may fetch it; empty: it is all here, or only named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,18 @@ class Message:
     @property
     def id(self) -> str:
         return f"{self.client}:{self.platform_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room as people on its platform see it."""
+
+    name: str
+    topic: str = ""
+    kind: str = ""
+    """As in `channel`, `thread`, `direct message`."""
+    within: tuple[str, ...] = ()
+    """The names of what holds it, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,8 @@ class Said:
     call_id: str = ""
     images: tuple[Image, ...] = ()
     """Sent to a model that sees; others are told that they are there."""
+    by_host: bool = False
+    """A result that is the host's own word: nothing in it comes from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +242,26 @@ class Outgoing:
     agent: str = ""
     reply_to: str = ""
     """The platform id of the message that is answered."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that go with it: each with its `text`, or a `path` in the data folder."""
+    asks: str = ""
+    """The number of the approval that it asks for."""
+    name: str = ""
+    """Who says it, for people to read."""
+    thread: str = ""
+    """The platform id of the message whose thread it belongs into; empty: into the room itself."""
+    at: int = 0
+    """When it was put into the outbox."""
+    others: tuple[str, ...] = ()
+    """The platform's ids of what else was sent there: none of it is this. Given where it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What somebody is told who asked something of the host itself; `done` says whether it was done."""
+
+    text: str
+    done: bool = True
 
 
 Trust = Literal["given", "said", "claimed"]

@@ -13,7 +13,11 @@ from carrier.testing.projects import SMALL, write
 HOST = "name: demo\nbudgets: { team: { cost: 20 USD/month } }\n"
 AGENT = "character: { bio: x }\n"
 CONSOLE = "kind: client\ntype: console\n"
-DISCORD = "kind: client\nname: dc\ntype: discord\ntoken: ${A_TOKEN}\nrooms: { garden: 1180000000000000002 }\n"
+DISCORD = "kind: client\nname: dc\ntype: discord\ntoken: ${A_TOKEN}\naccess: { guilds: [117] }\nrooms: { garden: 1180000000000000002 }\n"
+ACTIONS = (
+    "discord/add_role, discord/pin, discord/react, discord/start_thread, ignore, recall, remember, reply, roll_dice, "
+    "schedule_message, send_message, set_goal"
+)
 
 
 def told(folder: Path, text: str, host: str = HOST) -> list[str]:
@@ -31,11 +35,11 @@ def told(folder: Path, text: str, host: str = HOST) -> list[str]:
         (AGENT + "knowledge: [knowledge/*.md]\n", "x.yaml:2:13: CAR044 warning: no file is called knowledge/*.md; "
          "files may come later; until then there is nothing"),
         (AGENT + "actions: [rol*, girhub/*]\n", "x.yaml:2:17: CAR044 warning: no action matches 'girhub/*'; "
-         "there are ignore, recall, remember, reply, roll_dice, schedule_message, send_message, set_goal"),
+         f"there are {ACTIONS}"),
         (AGENT + "permissions: { deny: [rol_dice] }\n", "x.yaml:2:23: CAR044 no action matches 'rol_dice'; "
          "did you mean 'roll_dice'?"),
         (AGENT + "permissions: { ask: [{ action: rol* }, nothing/*] }\n", "x.yaml:2:40: CAR044 no action matches 'nothing/*'; "
-         "there are ignore, recall, remember, reply, roll_dice, schedule_message, send_message, set_goal"),
+         f"there are {ACTIONS}"),
         (AGENT + "permissions: { allow: [rol_dice] }\n", "x.yaml:2:24: CAR044 warning: no action matches 'rol_dice'; "
          "did you mean 'roll_dice'?"),
         (AGENT + "notify: dcc/garden\n", "x.yaml:2:9: CAR037 unknown client 'dcc'; did you mean 'dc'?"),
@@ -84,7 +88,8 @@ def test_what_is_named_and_is_not_there_is_told(tmp_path: Path, text: str, expec
         AGENT + "notify: dc/garden\n",
         AGENT + "notify: dc/1180000000000000002\n",
         AGENT + "notify: dc/@1180000000000000002\n",
-        AGENT + "clients: { own: { type: discord, token: other, rooms: { a: 1 } } }\nnotify: own/a\n",
+        AGENT
+        + "clients: { own: { type: discord, token: other, rooms: { a: 1 }, access: { guilds: [117] } } }\nnotify: own/a\n",
         AGENT + "schedules: { s: { cron: '0 9 * * 5', task: '{{ slot }}' } }\n",
         "kind: action\nname: w\ntype: http\nparameters: { city: {} }\nrequest: { url: 'https://a.example/{{ city }}' }\n",
         "kind: action\nname: sh\ntype: mcp\ncommand: [sh, -c, 'true']\n",

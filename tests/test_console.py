@@ -10,6 +10,7 @@ import pytest
 
 from carrier.clients.console import Console, ConsoleSettings
 from carrier.errors import CannotLook
+from carrier.testing.clients import Delivered
 from carrier.testing.turns import TurnMaker
 from carrier.types import Message, Outgoing
 
@@ -22,8 +23,8 @@ class Terminal:
         self.reads: TextIO = os.fdopen(reads, "r")
         self.types: TextIO = os.fdopen(writes, "w")
         self.screen = io.StringIO()
-        self.heard: asyncio.Queue[Message] = asyncio.Queue()
-        self.all: list[Message] = []
+        self.delivered = Delivered()
+        self.heard = self.delivered.messages
         self.console = Console("here", ConsoleSettings(), TurnMaker().given(), self.reads, self.screen)
 
     def enter(self, *lines: str) -> None:
@@ -31,9 +32,9 @@ class Terminal:
             self.types.write(line + "\n")
         self.types.flush()
 
-    async def hear(self, message: Message) -> None:
-        self.all.append(message)
-        self.heard.put_nowait(message)
+    @property
+    def all(self) -> list[Message]:
+        return self.delivered.all
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def live(terminal: Terminal) -> None:
     """Until its input ends."""
     terminal.types.close()
     async with asyncio.timeout(5):
-        await terminal.console.run(terminal.hear)
+        await terminal.console.run(terminal.delivered)
 
 
 async def test_each_line_is_a_message_of_one_room_until_the_input_ends(terminal: Terminal) -> None:
@@ -62,7 +63,7 @@ async def test_each_line_is_a_message_of_one_room_until_the_input_ends(terminal:
 
 async def test_a_console_that_was_stopped_leaves_the_terminal_to_the_next(terminal: Terminal) -> None:
     terminal.enter("one")
-    life = asyncio.create_task(terminal.console.run(terminal.hear))
+    life = asyncio.create_task(terminal.console.run(terminal.delivered))
     async with asyncio.timeout(5):
         await terminal.heard.get()
     life.cancel()

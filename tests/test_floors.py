@@ -50,6 +50,9 @@ IMPLEMENTATIONS = next(names for names in FLOORS if "carrier.models" in names)
 NAMED = IMPLEMENTATIONS - {"carrier.memory"}
 """All but the memory system, which opens in a thread of its own once the host listens."""
 
+LATE = "carrier.clients.discord."
+"""What its `client` imports in a thread when the first bot connects."""
+
 OUTSIDE = "carrier.testing"
 """May import all; nobody imports it."""
 
@@ -59,7 +62,7 @@ SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for othe
 
 HEAVY = (
     *("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp"),
-    "apscheduler",
+    *("apscheduler", "discord", "aiohttp"),
 )
 """Costs too much to be imported before the host listens."""
 
@@ -219,7 +222,8 @@ def circles(graph: Mapping[str, set[str]]) -> list[str]:
 
 def at_the_start(modules: Mapping[str, str]) -> list[str]:
     """What a host imports before it listens: where it begins, and each part that a file can name."""
-    return ["carrier.cli", "carrier.host", "carrier.api.serving", *(name for name in modules if part(name) in NAMED)]
+    named = (name for name in modules if part(name) in NAMED and not name.startswith(LATE))
+    return ["carrier.cli", "carrier.host", "carrier.api.serving", "carrier.clients.discord.client", *named]
 
 
 def heavy_imports(modules: list[str]) -> str:

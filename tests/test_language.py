@@ -587,7 +587,7 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
         ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say, notify: a/b }", []),
         ("agent", "schedules: { a: { every: 1h, client: c, post: { kind: story, media: x.jpg } } }",
          ["schedules.a.post warning"]),
-        ("agent", "clients: { c: { type: discord, token: x, gather: 1s } }", ["clients.c.type error"]),
+        ("agent", "clients: { c: { type: discord, token: x, formerly: d } }", ["clients.c.formerly error"]),
         ("agent", "clients: { c: { type: console, gather: 1s, formerly: d } }", ["clients.c.formerly error"]),
         ("agent", "actions: [a, b: { type: mcp, command: [c] }]", []),
         ("agent", "evaluators: [a: { type: judge, question: q }]", []),

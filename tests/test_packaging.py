@@ -52,7 +52,7 @@ def test_the_changelog_tells_of_this_version() -> None:
 def test_each_dependency_is_locked_at_a_version_that_is_allowed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
-    locked = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
 
     refused = [str(need) for need in declared if not need.specifier.contains(locked.get(need.name.lower(), "0"))]
 

@@ -3,31 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
 
-from carrier.errors import Unauthorized
+from carrier.errors import Passing, Unauthorized
+from carrier.interfaces import Deliver
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.tables import outbox
 from carrier.runtime.outbox import Sender
 from carrier.runtime.supervisor import LivingClient
-from carrier.testing.clients import FakeClient
+from carrier.testing.clients import Delivered, FakeClient
 from carrier.types import ClientDefinition, Message, Outgoing
 
 HELLO = Message("chat", "1", "chat/a", "chat:anna", "Hello")
-
-
-@dataclass
-class Delivered:
-    """Takes messages in, and tells how many there are."""
-
-    messages: "asyncio.Queue[Message]" = field(default_factory=asyncio.Queue)
-
-    async def __call__(self, message: Message) -> None:
-        self.messages.put_nowait(message)
 
 
 @pytest.fixture
@@ -83,6 +73,45 @@ async def test_one_that_fails_is_started_again(ledger: Ledger) -> None:
         await delivered.messages.get()
 
     assert client.lives == 3
+
+
+class Grouping(FakeClient):
+    """One that listens in tasks of its own."""
+
+    async def run(self, deliver: Deliver) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run(deliver))
+
+
+async def test_one_whose_own_tasks_fail_is_started_again(ledger: Ledger) -> None:
+    client, delivered = Grouping(), Delivered()
+    for heard in (ConnectionResetError("gone"), RuntimeError("a bug"), HELLO):
+        client.heard.put_nowait(heard)
+
+    async with alive(living(ledger, client, delivered)):
+        await delivered.messages.get()
+
+    assert client.lives == 3
+
+
+async def test_one_that_says_for_how_long_is_left_alone_so_long(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, paused = FakeClient(), asyncio.Event()
+    client.heard.put_nowait(Passing("too many", 3600.0))
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        paused.set()
+        await asyncio.Event().wait()
+
+    chat = living(ledger, client, Delivered())
+    monkeypatch.setattr("carrier.runtime.supervisor.asyncio.sleep", sleep)
+    async with alive(chat):
+        await paused.wait()
+
+    assert pauses == [3600.0]
 
 
 async def test_while_it_waits_it_says_why(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

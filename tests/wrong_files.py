@@ -38,7 +38,7 @@ class Wrong:
 
 BASE: Files = {
     **SMALL,
-    "agents.d/bar.yaml": "kind: client\ntype: discord\ntoken: ${BAR_TOKEN}\nagent: tifa\nrooms: { ops: 1180000000000000001 }\n",
+    "agents.d/bar.yaml": "kind: client\ntype: discord\ntoken: ${BAR_TOKEN}\nagent: tifa\naccess: { guilds: [117] }\nrooms: { ops: 1180000000000000001 }\n",
     "media/xmas.jpg": b"\xff\xd8",
 }
 
@@ -185,7 +185,7 @@ _AGENT = _in(
     ("a character's name in capitals", "character: Tifa\n", "1:12: CAR013", "lower-case letters"),
     ("an unknown action", "character: { bio: x }\nactions:\n  - rol_dice\n", "3:5: CAR021", "did you mean 'roll_dice'?"),
     ("an action with a hyphen", "character: { bio: x }\nactions: [roll-dice]\n", "2:11: CAR021", "did you mean 'roll_dice'?"),
-    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are ignore, recall, remember, reply"),
+    ("a pattern of actions there are not", "character: { bio: x }\nactions: [github/*]\n", "2:11: CAR044 warning:", "there are discord/add_role, "),
     ("an unknown model", "character: { bio: x }\nmodel: larg\n", "2:8: CAR022", "did you mean 'large'?"),
     ("a model without its provider", "character: { bio: x }\nmodel: gpt-5\n", "2:8: CAR022", "there are large, small"),
     ("an unknown evaluator", "character: { bio: x }\nevaluators: [no_secret]\n", "2:14: CAR023", "did you mean 'no_secrets'?"),
@@ -270,10 +270,11 @@ _CLIENT = _in(
     ("Discord without its token", _DISCORD, "1:1: CAR012", "'token' is missing"),
     ("Discord with an empty token", _DISCORD + "token: ~\n", "1:1: CAR012", "'token' is missing"),
     ("Discord's token under another name", _DISCORD + "api_token: ${TOKEN}\n", "4:1: CAR011", "did you mean 'token'?"),
-    ("Discord's token written out", _DISCORD + "token: MTE4MDAwMDAw.GhIjKl\n", "4:8: CAR017 warning:", "put it into .env"),
+    ("Discord's token written out", _DISCORD + "token: MTE4MDAwMDAw.GhIjKl\naccess: { guilds: [117] }\n", "4:8: CAR017 warning:", "put it into .env"),
     ("Discord's persona", _DISCORD + "token: ${TOKEN}\npersona: agent\n", "5:10: CAR013", "'bot' or 'webhook'"),
     ("Discord's guild among the keys", _DISCORD + "token: ${TOKEN}\nguilds: [1170000000000000001]\n", "5:1: CAR011", "unknown key 'guilds'"),
     ("Discord's guild as a number", _DISCORD + "token: ${TOKEN}\naccess: { guilds: 1170000000000000001 }\n", "5:19: CAR013", "this has to be a list"),
+    ("Discord in every server", _DISCORD + "token: ${TOKEN}\n", "1:1: CAR048 warning:", "name yours"),
     ("Discord's bots", _DISCORD + "token: ${TOKEN}\naccess: { bots: true }\n", "5:17: CAR013", "'addressed' or 'all'"),
     ("rooms as a list", _DISCORD + "token: ${TOKEN}\nrooms: [1180000000000000001]\n", "5:8: CAR013", "a map of keys to values"),
     ("a room's name in capitals", _DISCORD + "token: ${TOKEN}\nrooms: { Ops: 1180000000000000001 }\n", "5:10: CAR013", "lower-case letters"),
@@ -283,7 +284,7 @@ _CLIENT = _in(
     ("a route that says nothing", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a }]\n", "5:10: CAR013", "something of the place: agent"),
     ("two routes for one room", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, agent: tifa }, { room: a, respond: never }]\n", "5:9: CAR013", "two routes are for the room a"),
     ("a route as a map", _DISCORD + "token: ${TOKEN}\nroutes: { room: a, agent: tifa }\n", "5:9: CAR013", "this has to be a list"),
-    ("a route to an unknown agent", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, agent: tyfa }]\n", "5:28: CAR025", "did you mean 'tifa'?"),
+    ("a route to an unknown agent", _DISCORD + "token: ${TOKEN}\nroutes: [{ room: a, agent: tyfa }]\naccess: { guilds: [117] }\n", "5:28: CAR025", "did you mean 'tifa'?"),
     ("Instagram without its account", "kind: client\ntype: instagram\naccess_token: ${TOKEN}\n", "1:1: CAR012", "'account_id' is missing"),
     ("Instagram's login", _INSTAGRAM + "login: password\n", "6:8: CAR013", "'facebook' or 'instagram'"),
     ("Instagram's version", _INSTAGRAM + "graph_version: 25\n", "6:16: CAR013", "as in v25.0"),
@@ -520,7 +521,7 @@ _VARIABLES = _in(
     ("variables that are no text", b"A=\xe4\n", "1:1: CAR002", "UTF-8"),
 )
 
-_TWO = "kind: client\ntype: discord\nagent: hello\ntoken: ${TOKEN}\n"
+_TWO = "kind: client\ntype: discord\nagent: hello\ntoken: ${TOKEN}\naccess: { guilds: [117] }\n"
 
 _PLACES = (
     Wrong("a file with two endings", {"agents.d/y.yaml.txt": "character: { bio: x }\n"}, "agents.d/y.yaml.txt:1:1: CAR018 warning:", "ends in .yaml or .yml"),

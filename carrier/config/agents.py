@@ -308,6 +308,9 @@ class Agents:
                 return [replace(self._actions[known], name=own)]
         if name in registry.ACTIONS:
             return self._built_in(name, definition, at, settings)
+        # Those that belong to a platform are called PLATFORM/ACTION, as the tools of a server are.
+        if built_in := [each for each in registry.ACTIONS if "/" in each and fnmatchcase(each, name)]:
+            return [action for each in built_in for action in self._named_actions(each, definition, at)]
         if not self.names.knows_own("action", definition.name, own):
             if any(sign in tool for sign in "*?[") and own not in self.names.actions:
                 return self._nothing_matches(name, definition, at)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from carrier.config import models
 from carrier.config.definitions import Definition
 from carrier.config.diagnostics import suggestion
-from carrier.config.mentions import Mention, clashes, doubtful_cron, mentions, wrong_words
+from carrier.config.mentions import Mention, clashes, doubtful_cron, mentions, open_doors, wrong_words
 from carrier.config.names import Names
 from carrier.config.reading import Trail
 
@@ -23,7 +23,7 @@ class Check:
         for each in (*self.names.enabled, *([host] if host else [])):
             for mention in mentions(each.block):
                 self._look_up(mention, each)
-            self.names.tell(each, *wrong_words(each), *doubtful_cron(each))
+            self.names.tell(each, *wrong_words(each), *doubtful_cron(each), *open_doors(each))
         for each, problem in clashes(self.names.enabled):
             self.names.tell(each, problem)
 

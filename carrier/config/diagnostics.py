@@ -55,6 +55,7 @@ CODES = {
     "CAR045": "a room that its client does not know by that name",
     "CAR046": "what names itself, or goes in a circle",
     "CAR047": "a cron line that may not mean what it seems to",
+    "CAR048": "a bot that answers in every server",
     "CAR050": "what is read and checked, and does not run yet",
 }
 """Every code there is: they never change their meaning."""

@@ -529,9 +529,9 @@ A platform allows one connection for a token; a second one would throw the first
 client serve several agents by its `routes`, or get a token for each.""",
         wrong={
             "agents.d/doors.yaml": """\
-{ kind: client, name: bar, type: discord, agent: tifa, token: "${BOT_TOKEN}" }
+{ kind: client, name: bar, type: discord, agent: tifa, token: "${BOT_TOKEN}", access: { guilds: [117] } }
 ---
-{ kind: client, name: garden, type: discord, agent: hello, token: "${BOT_TOKEN}" }
+{ kind: client, name: garden, type: discord, agent: hello, token: "${BOT_TOKEN}", access: { guilds: [117] } }
 """,
             ".env": "BOT_TOKEN=a-token-of-discord\n",
         },
@@ -542,6 +542,7 @@ name: bar
 type: discord
 token: ${BOT_TOKEN}
 agent: tifa
+access: { guilds: [1170000000000000001] }
 rooms: { garden: 1180000000000000002 }
 routes: [{ room: garden, agent: hello }]
 """,
@@ -589,11 +590,17 @@ The client has names for rooms in its `rooms`, and this is none of them. Write o
 user's id for a direct message.""",
         wrong={
             "carrier.yaml": "notify: bar/opps\n",
-            "agents.d/bar.yaml": "kind: client\ntype: discord\ntoken: ${TOKEN}\nrooms: { ops: 1180000000000000001 }\n",
+            "agents.d/bar.yaml": (
+                "kind: client\ntype: discord\ntoken: ${TOKEN}\naccess: { guilds: [117] }\n"
+                "rooms: { ops: 1180000000000000001 }\n"
+            ),
         },
         right={
             "carrier.yaml": "notify: bar/ops\n",
-            "agents.d/bar.yaml": "kind: client\ntype: discord\ntoken: ${TOKEN}\nrooms: { ops: 1180000000000000001 }\n",
+            "agents.d/bar.yaml": (
+                "kind: client\ntype: discord\ntoken: ${TOKEN}\naccess: { guilds: [117] }\n"
+                "rooms: { ops: 1180000000000000001 }\n"
+            ),
         },
     ),
     Explanation(
@@ -611,6 +618,24 @@ given, cron takes either: this is not only Friday the 13th, but every 13th and e
 the next three times.""",
         wrong={"agents.d/luck.yaml": "kind: schedule\nagent: tifa\ncron: 0 9 13 * fri\ntask: Wish yourself luck.\n"},
         right={"agents.d/luck.yaml": "kind: schedule\nagent: tifa\ncron: 0 9 13 * *\ntask: Wish yourself luck.\n"},
+    ),
+    Explanation(
+        "CAR048",
+        """\
+Whoever knows a bot's link can invite it into a server of theirs, where it then answers at your expense. Name the
+servers that it is for; their ids are copied with a right click, once Discord's Developer Mode is on. A bot that is
+meant for all of them goes on as it is: this is a warning.""",
+        wrong={
+            "agents.d/bar.yaml": "kind: client\ntype: discord\nagent: tifa\ntoken: ${BOT_TOKEN}\n",
+            ".env": "BOT_TOKEN=a-token-of-discord\n",
+        },
+        right={
+            "agents.d/bar.yaml": (
+                "kind: client\ntype: discord\nagent: tifa\ntoken: ${BOT_TOKEN}\n"
+                "access: { guilds: [1170000000000000001] }\n"
+            ),
+            ".env": "BOT_TOKEN=a-token-of-discord\n",
+        },
     ),
     Explanation(
         "CAR050",

@@ -254,6 +254,17 @@ def _claims(definition: Definition) -> Iterator[tuple[tuple[object, ...], Trail,
 # --- what may not mean what it seems to -----------------------------------------------------------------------------
 
 
+def open_doors(definition: Definition) -> Iterator[Problem]:
+    """A bot that answers in whatever server somebody invites it into."""
+    block = definition.block
+    if definition.draft or not isinstance(block, models.Client) or block.type != "discord":
+        return
+    if not block.access or block.access.guilds is None:
+        path: Trail = ("access",) if block.access else ()
+        message, hint = "every server that invites this bot is answered", "name yours: access: { guilds: [ID] }"
+        yield definition.warning(path, "CAR048", message, hint)
+
+
 def doubtful_cron(definition: Definition) -> Iterator[Problem]:
     """A cron line with a day of the month and a weekday: cron takes either, not both."""
     block = definition.block

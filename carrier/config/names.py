@@ -231,7 +231,7 @@ class Names:
         """The settings as the part's own model takes them, typed, and without what nobody wrote."""
         try:
             block, problems = validated(
-                _settings_of(part), _kept(written), definition.document, definition.missing, at, also
+                settings_of(part), _kept(written), definition.document, definition.missing, at, also
             )
         # The settings of a stranger's part may be wrong in themselves.
         except Exception as error:
@@ -264,7 +264,8 @@ class _NoSettings(models.Block):
     """What a part takes that says nothing of settings."""
 
 
-def _settings_of(part: object) -> type[BaseModel]:
+def settings_of(part: object) -> type[BaseModel]:
+    """The model of the block that a part reads."""
     settings = getattr(part, "Settings", None)
     return settings if isinstance(settings, type) and issubclass(settings, BaseModel) else _NoSettings
 

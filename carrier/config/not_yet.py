@@ -28,7 +28,7 @@ def _other_than(*runs: str) -> Callable[[object], bool]:
 
 
 def _of_ours(value: object) -> bool:
-    return value != "console" and value in types_of("client")
+    return value not in ("console", "discord") and value in types_of("client")
 
 
 def _is(written: str) -> Callable[[object], bool]:
@@ -47,7 +47,6 @@ _WORDS = (
     _Word("agent", "formerly", "error"),
     _Word("agent", "templates.post", "warning"),
     _Word("client", "formerly", "error"),
-    _Word("client", "persona", "error", _is("webhook")),
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),

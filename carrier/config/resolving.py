@@ -10,7 +10,7 @@ from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
 from carrier.config.doors import client_rules
-from carrier.config.names import UNKNOWN, Names, Resolved
+from carrier.config.names import UNKNOWN, Names, Resolved, settings_of
 from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
 from carrier.config.schedules import Schedules
@@ -158,10 +158,18 @@ class Resolver:
         part = self.names.part(registry.CLIENTS, "type of client", block.type, definition, ("type",))
         if part is None:
             return None
-        settings = self.names.settings(part, block.model_extra or {}, definition, (), list(models.Client.model_fields))
+        settings = self._client_settings(definition, block, part)
         self.names.rest(definition)
         client = ClientDefinition(definition.name, block.type, agent, settings, client_rules(block))
         return replace(client, revision=revision(client))
+
+    def _client_settings(self, definition: Definition, block: models.Client, part: object) -> Mapping[str, object]:
+        """What is the client's own: the further keys of a type of somebody else's, or what Carrier's own type reads."""
+        if block.model_extra is not None:
+            return self.names.settings(part, block.model_extra, definition, (), list(models.Client.model_fields))
+        self.names.secrets.update(secrets_in(block))
+        own = set(settings_of(part).model_fields)
+        return block.model_dump(include=own, exclude_unset=True, by_alias=True)
 
     def _schedule(self, definition: Definition, block: models.Schedule) -> Schedule | None:
         return self._schedules.resolve(definition, block)

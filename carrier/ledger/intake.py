@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
+from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, to_message
 from carrier.ledger.known import Known, known
@@ -52,9 +53,18 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
 
 
 def hear(
-    connection: Connection, clock: Clock, message: Message, placed: Callable[[Known], Mapping[str, Place]]
+    connection: Connection,
+    clock: Clock,
+    message: Message,
+    placed: Callable[[Known], Mapping[str, Place]],
+    cursor: str = "",
 ) -> Intake:
-    """The same, where its agents are found by what is known at this moment; an agent's own words are not heard."""
+    """The same, where its agents are found by what is known at this moment; an agent's own words are not heard.
+
+    `cursor` is where its client goes on in that room.
+    """
+    if cursor:
+        move_cursor(connection, message.client, message.room, cursor)
     if seen := _seen(connection, message):
         return seen
     found = known(connection, clock, message)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, select, update
 
 from carrier.errors import ActionError
+from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
@@ -44,6 +45,7 @@ _heard_since = (
         messages.c.room == bindparam("room"),
         messages.c.at > bindparam("since"),
         messages.c.agent == "",
+        messages.c.delivered,
         inbox.c.agent == bindparam("agent"),
     )
     .limit(bindparam("most"))
@@ -91,6 +93,7 @@ def lines_since(connection: Connection, job: Job, most: int = 200) -> list[Messa
         select(messages)
         .join(inbox, inbox.c.message == messages.c.id)
         .where(messages.c.room == job.room, messages.c.at > since, messages.c.agent == "", inbox.c.agent == job.agent)
+        .where(messages.c.delivered)
         .order_by(messages.c.at)
         .limit(most)
     )
@@ -129,16 +132,10 @@ def drop(connection: Connection, job: Job) -> None:
     connection.execute(delete(jobs).where(jobs.c.id == job.id))
 
 
-def move_cursor(connection: Connection, owner: str, room: str, position: str) -> None:
-    moved = update(cursors).where(cursors.c.owner == owner, cursors.c.room == room).values(position=position)
-    if not connection.execute(moved).rowcount:
-        connection.execute(insert(cursors), {"owner": owner, "room": room, "position": position})
-
-
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
     """Note a failed attempt; False when it was the last one and the job is gone, with its lines so far."""
     if job.attempts + 1 >= ATTEMPTS:
-        _pass(connection, job, through=lines_since(connection, job)[-1].at)
+        _pass(connection, job, through=max((line.at for line in lines_since(connection, job)), default=0))
         return False
     again = {"attempts": literal(job.attempts + 1), "error": error, "due_at": again_at}
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(**again))

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from carrier.ledger.forms import load
 from carrier.ledger.tables import messages, outbox, slots, turns
-from carrier.types import Outgoing
+from carrier.types import Attachment, Outgoing
 
 _waiting = (
     select(outbox)
@@ -40,8 +41,26 @@ def waiting(connection: Connection, client: str, but: Collection[str] = (), most
 
 def _to_outgoing(row: Row[Any]) -> Outgoing:
     return Outgoing(
-        key=row.key, client=row.client, room=row.room, text=row.text, agent=row.agent, reply_to=row.reply_to
+        key=row.key,
+        client=row.client,
+        room=row.room,
+        text=row.text,
+        agent=row.agent,
+        reply_to=row.reply_to,
+        attachments=load(tuple[Attachment, ...], row.attachments) if row.attachments != "[]" else (),
+        asks=row.asks,
+        name=row.name,
+        thread=row.thread,
+        at=row.at,
     )
+
+
+def others(connection: Connection, outgoing: Outgoing, most: int = 200) -> tuple[str, ...]:
+    """The platform's ids of what else was sent to its room, the latest."""
+    sent = select(outbox.c.platform_id).where(
+        outbox.c.room == outgoing.room, outbox.c.state == "sent", outbox.c.client == outgoing.client
+    )
+    return tuple(connection.execute(sent.order_by(outbox.c.at.desc()).limit(most)).scalars())
 
 
 def sending(connection: Connection, key: str, attempts: int, now: int) -> None:

@@ -87,7 +87,7 @@ inbox = Table(
     Column("agent", String, primary_key=True),
     Column("message", String, primary_key=True),
     Column("room", String, nullable=False),
-    Column("state", String, nullable=False),  # waiting | taken | done | heard
+    Column("state", String, nullable=False),  # waiting | taken | done | heard | withdrawn
     Column("unsure", String, nullable=False, server_default=""),  # asks | away: found out in its turn
     Column("at", BigInteger, nullable=False),
     Index(None, "state", "at"),
@@ -194,6 +194,10 @@ outbox = Table(
     Column("message", String, nullable=False),  # the answer's id in `messages`
     Column("text", Text, nullable=False),
     Column("reply_to", String, nullable=False),
+    Column("attachments", Text, nullable=False, server_default="[]"),
+    Column("asks", String, nullable=False, server_default=""),  # the approval that it asks for
+    Column("name", String, nullable=False, server_default=""),
+    Column("thread", String, nullable=False, server_default=""),
     Column("state", String, nullable=False),  # waiting | sending | sent | failed | in doubt
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("platform_id", String, nullable=False, server_default=""),
@@ -202,6 +206,7 @@ outbox = Table(
     Column("at", BigInteger, nullable=False),
     Column("tried_at", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "client", "state", "at"),
+    Index(None, "room", "state", "at"),
     Index(None, "client", "platform_id"),
 )
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, bindparam, insert, literal, select, update
 
 from carrier.ledger.bursts import said_in_a_row, those, together
 from carrier.ledger.engine import Clock
-from carrier.ledger.forms import load, to_message
+from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.jobs import ReflectionDue, plan_reflections
 from carrier.ledger.memory_log import log_memory
 from carrier.ledger.tables import events, inbox, journal, messages, outbox, spending, turns
-from carrier.types import ActionResult, Ended, Memory, Message, Outcome, Outgoing, Usage
+from carrier.types import ActionResult, Attachment, Ended, Memory, Message, Outcome, Outgoing, Usage
 
 StepKind = Literal["value", "model", "action"]
 
@@ -281,6 +281,17 @@ def send(connection: Connection, clock: Clock, outgoing: Outgoing) -> None:
     connection.execute(_send, _outbox_row(outgoing, "", 0, clock.tick()))
 
 
+_attach = update(messages).where(messages.c.id == bindparam("of_message"))
+
+
+def attach(connection: Connection, message: Message, files: Sequence[Attachment]) -> None:
+    """What came with a message, and with those that are answered together with it, is where these files say."""
+    found = {file.url: file for file in files if file.url}
+    for row in connection.execute(select(messages).where(messages.c.id.in_([*message.gathered, message.id]))).all():
+        here = tuple(found.get(file.url, file) for file in to_message(row).attachments)
+        connection.execute(_attach, {"of_message": row.id, "attachments": dump(tuple[Attachment, ...], here)})
+
+
 def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> dict[str, Any]:
     return {
         "key": outgoing.key,
@@ -290,6 +301,10 @@ def _outbox_row(outgoing: Outgoing, message_id: str, position: int, at: int) -> 
         "message": message_id,
         "text": outgoing.text,
         "reply_to": outgoing.reply_to,
+        "attachments": dump(tuple[Attachment, ...], outgoing.attachments) if outgoing.attachments else "[]",
+        "asks": outgoing.asks,
+        "name": outgoing.name,
+        "thread": outgoing.thread,
         "state": "waiting",
         "position": position,
         "at": at,

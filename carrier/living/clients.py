@@ -20,7 +20,8 @@ CLOSE_SECONDS = 10.0
 class Clients:
     """Clients by name, each in a task of its own; `living` are those that serve."""
 
-    def __init__(self, make: Callable[[ClientDefinition], Client], ledger: Ledger, deliver: Deliver):
+    def __init__(self, make: Callable[[ClientDefinition], Client], ledger: Ledger, deliver: Callable[[str], Deliver]):
+        """`deliver` takes in what a client hands over, by the client's name."""
         self._make, self._ledger, self._deliver = make, ledger, deliver
         self.living: dict[str, LivingClient] = {}
         self._made: dict[str, LivingClient] = {}
@@ -83,7 +84,8 @@ class Clients:
 
     def _new(self, definition: ClientDefinition) -> LivingClient:
         client = self._make(definition)
-        return LivingClient(definition, client, Sender(definition.name, client, self._ledger), self._deliver)
+        sender = Sender(definition.name, client, self._ledger)
+        return LivingClient(definition, client, sender, self._deliver(definition.name))
 
     def _serves(self, name: str) -> bool:
         """Whether there is something to lose: one that does not work is simply replaced."""

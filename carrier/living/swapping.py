@@ -203,7 +203,8 @@ class Living:
         return self._without_broken(difference({name: it.agent for name, it in self.agents.items()}, catalog.agents))
 
     def _clients_to_do(self, catalog: Catalog) -> Difference[ClientDefinition]:
-        runs = {name: it.definition for name, it in self.clients.living.items()}
+        # Who was turned away may be let in now: what was wrong may have been mended on the platform.
+        runs = {name: it.definition for name, it in self.clients.living.items() if it.state != "unauthorized"}
         return self._without_broken(difference(runs, catalog.clients))
 
     def _without_broken(self, todo: Difference[V]) -> Difference[V]:

@@ -5,16 +5,24 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import Given, Turn
-from carrier.types import Person
+from carrier.types import Person, RoomView
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A room: its name, the client it is reached by, and who spoke there last, the latest first."""
+    """A room as people see it: what it is called and about, what holds it, and who spoke there last, the latest first.
+
+    Where its client cannot tell, its name is its id.
+    """
 
     name: str
     client: str
     people: tuple[Person, ...]
+    topic: str = ""
+    kind: str = ""
+    """As in `channel`, `thread`, `direct messages`."""
+    within: tuple[str, ...] = ()
+    """The names of what holds it, the nearest first: a thread's channel, its category, its server."""
 
     def __str__(self) -> str:
         return self.name
@@ -38,4 +46,5 @@ class Room:
         # What comes by the clock is nobody's.
         present = [] if message.kind == "schedule" else [speaker]
         people = [*present, *(each for each in others if each.id != speaker.id)][: self._settings.people]
-        return Place(message.room.partition("/")[2], message.client, tuple(people))
+        view = self._given.view(message.room) or RoomView(message.room.partition("/")[2])
+        return Place(view.name, message.client, tuple(people), view.topic, view.kind, view.within)

@@ -87,18 +87,24 @@ class Decisions:
 
     async def hears(self, message: Message) -> bool:
         """Whether a message was a decision, said by somebody who may in the room where it was asked for."""
+        return await self.heard(message) is not None
+
+    async def heard(self, message: Message) -> str | None:
+        """The same, with what has become of what was to be decided; None for any other message."""
         said = SAID.match(message.text)
         if not said or not any(_may(agent, message) for agent in self._agents().values()):
-            return False
+            return None
         approval = await self._ledger.read(partial(approvals.get, id=said[2]))
         agent = self._agents().get(approval.agent) if approval else None
         if not approval or not agent or not _may(agent, message):
-            return False
+            return None
+        by, meant = message.sender_name or message.sender, _MEANT[said[1].lower()]
         try:
-            await self.decide(approval.id, _MEANT[said[1].lower()], message.sender_name or message.sender)
+            await self.decide(approval.id, meant, by)
         except Conflict as conflict:
             log.info("%s", conflict)
-        return True
+            return str(conflict)
+        return f"#{approval.id} is {meant} by {by}"
 
 
 def _may(agent: Agent, message: Message) -> bool:

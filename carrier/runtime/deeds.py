@@ -36,7 +36,8 @@ def _write(turn: OpenTurn, place: str, result: ActionResult, deed: Deed) -> Writ
 
 
 def _say_in(turn: OpenTurn, place: str, deed: SayIn) -> Write:
-    said = speech(turn.agent, f"{turn.id}/{place}", deed.room, deed.text, turn.turns.ledger.clock.tick())
+    now, split = turn.turns.ledger.clock.tick(), turn.turns.abilities.split
+    said = speech(turn.agent, f"{turn.id}/{place}", deed.room, deed.text, now, split)
 
     def sent(_: object) -> None:
         turn.turns.memories.put([said.memory])

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from carrier.errors import Conflict, LedgerError, NotNow, Overloaded
 from carrier.interfaces import Memories
-from carrier.ledger import intake
+from carrier.ledger import changes, intake
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.known import Known
@@ -80,11 +81,13 @@ class Inbox:
         self._turns: set[asyncio.Task[None]] = set()
         self._filing: set[asyncio.Future[intake.Intake]] = set()
         self._at_hand: dict[str, Message] = {}
+        self._changing: Counter[str] = Counter()
+        """Messages that are being edited or withdrawn."""
         self._suspects = 0
         self._one_suspect = asyncio.Lock()
 
-    async def take_in(self, message: Message, may_refuse: bool = False) -> Receipt:
-        """Store a message and queue its turns; the same one again is only found.
+    async def take_in(self, message: Message, may_refuse: bool = False, cursor: str = "") -> Receipt:
+        """Store a message and queue its turns; the same one again is only found. `cursor` is its client's, in the room.
 
         A door that can refuse gets Overloaded for what an agent cannot keep waiting, and Conflict for another message
         under a known id. For all others such a message is heard, not answered, or counts as the known one.
@@ -92,7 +95,9 @@ class Inbox:
         message = self._storable(message)
         placed = partial(self._placed, message, self._route(message), self._waiting(message.room), may_refuse)
         # Submitted before the first await: messages keep the order they arrived in.
-        committed = self._ledger.submit(partial(intake.hear, clock=self._ledger.clock, message=message, placed=placed))
+        committed = self._ledger.submit(
+            partial(intake.hear, clock=self._ledger.clock, message=message, placed=placed, cursor=cursor)
+        )
         self._memories.expect(message.text)
         # A door that is closed meanwhile must not keep a message that is on disk from its turn.
         filing = asyncio.ensure_future(self._file(committed))
@@ -116,7 +121,8 @@ class Inbox:
         # Of one that is given to somebody else the ledger has to say whose it is now.
         self._at_hand.pop(message.id, None)
         certain = taken.new and taken.waiting and not {"asks", "away"} & set(taken.places.values())
-        if certain and not gather and len(self._at_hand) < MOST_AT_HAND:
+        needs_no_look = certain and not gather and not self._changing[message.id]
+        if needs_no_look and len(self._at_hand) < MOST_AT_HAND:
             self._at_hand[message.id] = message
         for agent, place in taken.places.items():
             if place == "heard":
@@ -127,6 +133,27 @@ class Inbox:
     def _release(self, lane: Lane, message_id: str) -> None:
         self.lanes.put(lane, message_id)
         self._more.set()
+
+    async def edited(self, message: Message, follow: bool) -> changes.Changed:
+        """A message that was taken in says something else now: so it is answered, if it was not yet."""
+        message = self._storable(message)
+        return await self._changed([message.id], partial(changes.edit, message=message, follow=follow))
+
+    async def withdrawn(self, ids: Collection[str], forget: bool) -> changes.Changed:
+        """Messages that were taken in are taken back: what waits for an answer gets none."""
+        return await self._changed(ids, partial(changes.withdraw, ids=ids, forget=forget))
+
+    async def _changed(self, ids: Collection[str], change: Callable[..., changes.Changed]) -> changes.Changed:
+        # A turn reads again what it would have had at hand, and finds what has changed.
+        for id in ids:
+            self._at_hand.pop(id, None)
+        self._changing.update(ids)
+        try:
+            changed = await self._ledger.write(partial(change, clock=self._ledger.clock))
+        finally:
+            self._changing -= Counter(ids)
+        self._memories.put(changed.memories)
+        return changed
 
     def _storable(self, message: Message) -> Message:
         text = storable(message.text)[: self.message_chars]

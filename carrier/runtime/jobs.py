@@ -91,6 +91,9 @@ class Jobs:
             return await self.ledger.write(partial(rows.drop, job=job))
         journal = Journal(self.ledger, job.id, job.agent, await self.ledger.read(partial(journal_of, turn=job.id)))
         lines = await self._lines(job, journal)
+        if not lines:
+            # All that was said was taken back meanwhile.
+            return await self.ledger.write(partial(rows.drop, job=job))
         found = await reflection(Exchange(thinker.agent, job.room, lines), Asking(journal, thinker.ask))
         await journal.committed()
         memories = [each for each in found if isinstance(each, Memory)]
@@ -107,7 +110,7 @@ class Jobs:
         lines = await self.ledger.read(partial(rows.lines_since, job=job))
 
         async def last() -> int:
-            return lines[-1].at
+            return lines[-1].at if lines else 0
 
         through = await journal.once("through", last, int)
         return tuple(line for line in lines if line.at <= through)

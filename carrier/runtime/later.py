@@ -10,7 +10,7 @@ from carrier.errors import LedgerError
 from carrier.interfaces import Memories, Waiting
 from carrier.ledger import later as rows
 from carrier.ledger.engine import Ledger
-from carrier.runtime.speaking import speech
+from carrier.runtime.speaking import Split, speech
 from carrier.types import Agent
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ class Later:
     """The living agent of a name."""
     more_to_send: Callable[[str], None]
     """Tells a client's sender, by the client's name, that rows wait for it."""
+    split: Split
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -55,7 +56,7 @@ class Later:
 
     async def _say(self, agent: Agent, waiting: Waiting) -> None:
         clock = self.ledger.clock
-        said = speech(agent, f"later/{waiting.id}", waiting.room, waiting.text, clock.tick())
+        said = speech(agent, f"later/{waiting.id}", waiting.room, waiting.text, clock.tick(), self.split)
         if await self.ledger.write(partial(rows.say, clock=clock, id=waiting.id, speech=said)):
             self.memories.put([said.memory])
             for outgoing in said.outgoing:

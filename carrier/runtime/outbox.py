@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
@@ -44,6 +44,8 @@ class Sender:
         """Send until it is told to `finish`, or cancelled; an error that is none of the platform's ends it, and its
         client with it."""
         self._finishing = False
+        # A client that has just been started may take what the one before it could not.
+        self._paused.clear()
         async with asyncio.TaskGroup() as rooms:
             while not self._finishing:
                 self.wake.clear()
@@ -104,8 +106,9 @@ class Sender:
 
     async def _look(self, row: Unsent) -> bool:
         """Whether an attempt that was cut off needs no other one: it arrived, or nobody can say."""
+        others = await self.ledger.read(partial(rows.others, outgoing=row.outgoing))
         try:
-            platform_id = await self.client.find(row.outgoing)
+            platform_id = await self.client.find(replace(row.outgoing, others=others))
         except CannotLook as error:
             return await self._give_up(row, "in doubt", str(error))
         return platform_id is not None and await self._sent(row, platform_id)

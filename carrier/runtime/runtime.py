@@ -16,7 +16,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
-from carrier.runtime.acting import Acting
+from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Payer, Purses, callers, stopped
@@ -138,6 +138,8 @@ class AgentRuntime:
             decision = turn.message.kind == "approval"
             if self.agent.when_down == "wait" and not decision and self._turns.too_old(turn.message):
                 return await turn.close(SILENCE, self._reflections, TOO_OLD)
+            turn.compose()
+            await turn.fetch()
             if not decision and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
             await turn.close(await self.answer(turn), self._reflections)
@@ -235,7 +237,7 @@ class AgentRuntime:
             tools = self._acting.tools(turn)
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
             system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
-            prompt = compose_context(self.agent, system, turn.message, state, self._turns.files)
+            prompt = compose_context(self.agent, system, turn.message, state, self._turns.abilities.data)
             return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
     async def _fill(self, values: Mapping[str, object]) -> str:
@@ -359,8 +361,12 @@ def _sayable(text: str) -> str:
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:
     """The prompt with what the model asked for, and what came of it."""
     asked = Said("assistant", completion.text, calls=completion.calls)
-    came = [Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id) for result in results]
-    return Prompt(prompt.system, (*prompt.conversation, asked, *came))
+    return Prompt(prompt.system, (*prompt.conversation, asked, *map(_came, results)))
+
+
+def _came(result: ActionResult) -> Said:
+    by_host = result.status == "pending" or result.text == IN_DOUBT.format(name=result.call.name)
+    return Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id, by_host=by_host)
 
 
 def _outcome(result: ActionResult) -> str:

@@ -1,5 +1,8 @@
 """Words of an agent's on their way: what is stored and remembered of them, and what has to be sent."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import Speech
 from carrier.types import Agent, Memory, Outgoing
@@ -7,9 +10,20 @@ from carrier.types import Agent, Memory, Outgoing
 DOORS = frozenset({"api", "ask", "schedule"})
 """Clients that are asked, and tasks: closing a turn is the delivery, and nothing can be sent."""
 
+Split = Callable[[Outgoing], Sequence[Outgoing]]
+"""What a client sends as several messages."""
+
 
 def speech(
-    agent: Agent, id: str, room: str, text: str, at: int, client: str = "", reply_to: str = "", private: bool = False
+    agent: Agent,
+    id: str,
+    room: str,
+    text: str,
+    at: int,
+    split: Split,
+    client: str = "",
+    reply_to: str = "",
+    private: bool = False,
 ) -> Speech:
     """Words of an agent's in a room, with what is kept of them and what has to be sent; `client` is the room's own."""
     text, client = storable(text), client or room.partition("/")[0]
@@ -25,5 +39,12 @@ def speech(
         revision=agent.revision,
         private=private,
     )
-    outgoing = () if client in DOORS else (Outgoing(id, client, room, text, agent.name, reply_to),)
-    return Speech(id, text, memory, outgoing)
+    if client in DOORS:
+        return Speech(id, text, memory)
+    outgoing = named(agent, Outgoing(id, client, room, text, agent.name, reply_to))
+    return Speech(id, text, memory, tuple(split(outgoing)))
+
+
+def named(agent: Agent, outgoing: Outgoing) -> Outgoing:
+    """With the name that people know the agent by."""
+    return replace(outgoing, name=agent.character.display_name)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from carrier.errors import ClientError, Unauthorized
+from carrier.errors import ClientError, Passing, Unauthorized
 from carrier.interfaces import Client, Deliver
 from carrier.runtime.outbox import Sender
-from carrier.types import ClientDefinition, Message
+from carrier.types import ClientDefinition, Message, Told
 
 log = logging.getLogger(__name__)
 
@@ -41,43 +42,43 @@ class LivingClient:
     serves: asyncio.Event = field(default_factory=asyncio.Event)
     _stumbled: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: "asyncio.Task[None] | None" = None
+    _at_least: float = 0.0
+    """Seconds that it has to pause, by its own word."""
 
     async def run(self) -> None:
         """Until cancelled, or until it ends for good."""
         pause = self.first_pause
         while True:
             begun = time.monotonic()
+            self._at_least = 0.0
             await self._live()
             if self.state != "waiting":
                 return
             healthy = time.monotonic() - begun > HEALTHY_AFTER
             pause = self.first_pause if healthy else min(2 * pause, LONGEST_PAUSE)
-            await asyncio.sleep(random.uniform(pause / 2, pause))
+            await asyncio.sleep(max(self._at_least, random.uniform(pause / 2, pause)))
 
     async def _live(self) -> None:
         name = self.definition.name
         self.state, self.problem = "running", ""
+        self._sending = asyncio.create_task(self._send(), name=f"sender {name}")
+        listening = asyncio.create_task(self.client.run(_Hearing(self.serves, self.deliver)), name=f"listener {name}")
         try:
-            async with asyncio.TaskGroup() as both:
-                self._sending = both.create_task(self._send(), name=f"sender {name}")
-                await self.client.run(self._hear)
-                self._sending.cancel()
+            await asyncio.wait({self._sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._sending.cancel()
+            listening.cancel()
+            ends = await asyncio.gather(self._sending, listening, return_exceptions=True)
+            self._stumbled.set()
+        if errors := [end for end in ends if isinstance(end, Exception)]:
+            self._fail(_most_telling(errors))
+        else:
             self.state = "ended"
             log.info("%s: ended", name)
-        except ExceptionGroup as errors:
-            self._fail(_most_telling(errors))
-            _end_if_cancelled()
-        finally:
-            self._stumbled.set()
 
     async def _send(self) -> None:
         await self.serves.wait()
         await self.sender.run()
-
-    async def _hear(self, message: Message) -> None:
-        """On trial it waits: one that never comes to serve may hear another account, and must put nothing in."""
-        await self.serves.wait()
-        await self.deliver(message)
 
     def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
@@ -86,6 +87,7 @@ class LivingClient:
             log.error("%s: %s; it is tried again when its configuration changes", self.definition.name, error)
         else:
             self.state = "waiting"
+            self._at_least = error.retry_after if isinstance(error, Passing) else 0.0
             log.error("%s: failed, and is started again: %s", self.definition.name, self.problem, exc_info=error)
 
     # --- coming and going
@@ -118,16 +120,47 @@ class LivingClient:
             await asyncio.wait([self._sending], timeout=LAST_SECONDS)
 
 
-def _end_if_cancelled() -> None:
-    """A task group that meets an error and a cancellation at once tells of the error alone."""
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
+@dataclass(frozen=True)
+class _Hearing:
+    """On trial all waits: a client that never comes to serve may hear another account, and must put nothing in."""
+
+    serves: asyncio.Event
+    deliver: Deliver
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        await self.serves.wait()
+        await self.deliver(message, cursor)
+
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        await self.serves.wait()
+        await self.deliver.edited(message, follow)
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        await self.serves.wait()
+        await self.deliver.withdrawn(platform_ids, forget)
+
+    async def command(self, name: str, message: Message) -> Told:
+        await self.serves.wait()
+        return await self.deliver.command(name, message)
+
+    async def cursors(self) -> Mapping[str, str]:
+        return await self.deliver.cursors()
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        await self.serves.wait()
+        await self.deliver.move(cursors)
 
 
-def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:
+def _most_telling(errors: Sequence[Exception]) -> Exception:
     """The error that decides: what is for good before what passes."""
-    error: Exception = errors.subgroup(Unauthorized) or errors
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    single = [one for error in errors for one in _single(error)]
+    return next((error for error in single if isinstance(error, Unauthorized)), single[0])
+
+
+def _single(error: Exception) -> Iterator[Exception]:
+    """The errors of a group, or the one there is."""
+    if isinstance(error, ExceptionGroup):
+        for each in error.exceptions:
+            yield from _single(each)
+    else:
+        yield error

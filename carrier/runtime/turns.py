@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from math import inf
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -26,12 +25,14 @@ from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
 from carrier.ledger.slots import Slot
-from carrier.quoting import clean, share
+from carrier.quoting import share
+from carrier.runtime import asking
+from carrier.runtime.abilities import Abilities
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
 from carrier.runtime.notices import trouble
 from carrier.runtime.orders import end_slot, is_draft, slot_of
-from carrier.runtime.speaking import speech
+from carrier.runtime.speaking import named, speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
@@ -91,12 +92,11 @@ class Turns:
     """Tells the scheduler that the work of a slot has ended."""
     too_old: Callable[[Message], bool] = lambda message: False
     """Whether a message that waited for a model is only heard by now."""
-    files: Path = Path()
-    """The folder that the paths of attachments start from."""
     rules: Callable[[Message], RoomRules] = _no_rules
     """What holds now in the room of a message."""
     gather: Callable[[Message], float] = _at_once
     """For how many seconds the sender of a message may go on with it."""
+    abilities: Abilities = field(default_factory=Abilities)
 
     async def take(
         self, agent: Agent, message_id: str, message: Message | None = None, seconds: float = inf
@@ -170,6 +170,7 @@ class OpenTurn:
     """By the ids of the words, which are in order whatever ran side by side."""
     _closed: bool = False
     _cause: Message | None = None
+    _composes: bool = False
 
     @property
     def id(self) -> str:
@@ -188,6 +189,8 @@ class OpenTurn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self.turns.windows.forget(self.agent, self.message)
+        if self._composes:
+            self.turns.abilities.composing(self.message, on=False)
         if error is None or self._closed or isinstance(error, LedgerError):
             return False
         wait = _wait(self.agent, error) if self._may_wait else None
@@ -333,7 +336,9 @@ class OpenTurn:
         """All that who has caused the turn has said here, as far as the recent window goes."""
         cause = await self.cause()
         window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
-        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+        texts = [*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text]
+        # A line behind a `>` is quoted: somebody else has said it.
+        return "\n".join(line for text in texts for line in text.splitlines() if not line.startswith(">"))
 
     async def ask_approval(
         self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
@@ -350,13 +355,15 @@ class OpenTurn:
             room = self._room_of_decisions(connection)
             asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire, reason)
             number, new = approvals.ask(connection, clock, asked)
-            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            text = asking.PENDING.format(number=number) if number else asking.TOO_MUCH_WAITS
             result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, asked, cause, shown)
+                notice = asking.notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
-                rows.send(connection, clock, Outgoing(key, client, settings.room, notice, self.agent.name))
+                asks = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
+                for outgoing in self.turns.abilities.split(named(self.agent, asks)):
+                    rows.send(connection, clock, outgoing)
             return result, new
 
         self.journal.submit(transaction)
@@ -400,6 +407,18 @@ class OpenTurn:
         if self.message.kind != "ask":
             self.journal.submit(partial(connect, message=self.message))
 
+    def compose(self) -> None:
+        """It is shown in the room that an answer is being written, until the turn ends."""
+        self._composes = True
+        self.turns.abilities.composing(self.message, on=True)
+
+    async def fetch(self) -> None:
+        """What came with the message is on disk from now on, as far as its client could get it."""
+        if any(file.url and not (file.path or file.text) for file in self.message.attachments):
+            files = await self.turns.abilities.fetch(self.message)
+            self.taken = replace(self.taken, message=replace(self.message, attachments=files))
+            self.journal.submit(lambda connection, clock: rows.attach(connection, self.message, files))
+
     async def action_ends(
         self, name: str, result: ActionResult, said: Sequence[str] = (), also: Sequence[Write] = ()
     ) -> None:
@@ -427,7 +446,8 @@ class OpenTurn:
         place = f"{rows.turn_id(self.agent.name, message.id)}/{place}"
         # A decision and an order have no place on the platform: what is said to one answers what led to it.
         reply_to = message.reply_to if message.kind in ("approval", "schedule") else message.platform_id
-        return speech(self.agent, place, message.room, text, message.at, message.client, reply_to, message.direct)
+        room, split = message.room, self.turns.abilities.split
+        return speech(self.agent, place, room, text, message.at, split, message.client, reply_to, message.direct)
 
     def _tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         self._said.update((said.id, said.text) for said in speeches)
@@ -502,26 +522,6 @@ def _wait(agent: Agent, error: BaseException) -> NotNow | None:
         return None
     passes = error.kind in ("down", "busy") or error.retry_after
     return NotNow(str(error), min(error.retry_after or FIRST_LOOK, LONGEST_WAIT)) if passes else None
-
-
-PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
-
-
-TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
-MOST_SHOWN = 1500
-"""Characters of arguments, where somebody is asked."""
-
-
-def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
-    """What is said to those who may approve, with all that they decide about."""
-    if len(shown) > MOST_SHOWN:
-        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
-    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
-    told = (
-        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
-        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
-    )
-    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,51 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types import Message, Outgoing, Told
+
+
+@dataclass
+class Delivered:
+    """`interfaces.Deliver`: keeps what it is handed."""
+
+    messages: "asyncio.Queue[Message]" = field(default_factory=asyncio.Queue)
+    all: list[Message] = field(default_factory=list)
+    edits: list[Message] = field(default_factory=list)
+    taken_back: dict[str, bool] = field(default_factory=dict)
+    """By the platform's id, whether it was to be forgotten."""
+    places: dict[str, str] = field(default_factory=dict)
+    """The cursors."""
+    commands: list[tuple[str, Message]] = field(default_factory=list)
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        self.messages.put_nowait(message)
+        self.all.append(message)
+        if cursor:
+            self.places[message.room] = cursor
+
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        self.edits.append(message)
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        self.taken_back.update(dict.fromkeys(platform_ids, forget))
+
+    async def command(self, name: str, message: Message) -> Told:
+        self.commands.append((name, message))
+        return Told(f"{name}: {message.text}")
+
+    async def cursors(self) -> Mapping[str, str]:
+        return dict(self.places)
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        self.places.update(cursors)
 
 
 class FakeClient:

@@ -17,6 +17,7 @@ from carrier.ledger import turns as rows
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Place
 from carrier.ledger.known import Known
+from carrier.runtime.abilities import Abilities
 from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.deciding import standing
 from carrier.runtime.handovers import Handovers
@@ -93,7 +94,8 @@ class LittleHost:
     def __post_init__(self) -> None:
         self.handovers = Handovers(self.ledger, self.agents.__contains__)
         self.colleagues = Colleagues(self.ledger, self.agents.get)
-        self.later = Later(self.ledger, self.memories, self._definition, self.told_to_send.append)
+        abilities = Abilities()
+        self.later = Later(self.ledger, self.memories, self._definition, self.told_to_send.append, abilities.split)
         self.turns = Turns(
             self.ledger,
             self.memories,
@@ -106,6 +108,7 @@ class LittleHost:
             self.later.wake.set,
             rules=lambda message: self.rules,
             gather=self._gather,
+            abilities=abilities,
         )
         self.inbox = Inbox(
             self.ledger,

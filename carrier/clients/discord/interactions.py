@@ -1,0 +1,158 @@
+"""Commands that people give, and buttons that they press: what each asks, and what is answered to it."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord.http import Route
+
+from carrier.clients.discord.reading import clean_name, within
+from carrier.config.models.discord import DiscordSettings
+from carrier.interfaces import Deliver
+from carrier.types import Message
+
+if TYPE_CHECKING:
+    from carrier.clients.discord.connection import Bot
+
+log = logging.getLogger(__name__)
+
+# What an answer to an interaction is: a message, or a promise of one; or a change of the message with the button.
+MESSAGE, LATER, UPDATE = 4, 5, 7
+ONLY_FOR_THEM = 64
+"""The flag of an answer that nobody else sees."""
+TEXT_OPTION = 3
+MANAGE_CHANNELS = str(1 << 4)
+QUOTED = 1500
+"""What is shown of a question."""
+
+BUTTON = re.compile(r"carrier:(approve|refuse):([0-9]{1,12})")
+
+COMMANDS: dict[str, dict[str, Any]] = {
+    "ask": {
+        "description": "Ask the agent something",
+        "options": [{"type": TEXT_OPTION, "name": "text", "description": "What you want to know", "required": True}],
+    },
+    "status": {"description": "Who answers here, and how it stands"},
+    "forget-me": {"description": "Have all forgotten that you ever said to the agents here"},
+    "pause": {
+        "description": "Have nobody answer here for a while",
+        "default_member_permissions": MANAGE_CHANNELS,
+        "options": [{"type": TEXT_OPTION, "name": "for", "description": "As in 30m or 2h; one hour if you do not say"}],
+    },
+}
+
+
+def buttons(number: str) -> list[dict[str, Any]]:
+    """Under a message that asks whether #number may be done. They hold all that is needed, and outlive a restart."""
+    row = [
+        {"type": 2, "style": 3, "label": "Approve", "custom_id": f"carrier:approve:{number}"},
+        {"type": 2, "style": 4, "label": "Refuse", "custom_id": f"carrier:refuse:{number}"},
+    ]
+    return [{"type": 1, "components": row}]
+
+
+class Interactions:
+    """Answers each within the three seconds that Discord gives it."""
+
+    def __init__(self, client: str, bot: "Bot", settings: DiscordSettings, deliver: Deliver):
+        self._client, self._bot, self._settings, self._deliver = client, bot, settings, deliver
+
+    # --- which commands there are
+
+    async def register(self) -> None:
+        """Have Discord offer what the configuration says, if it does not yet; without a word on it, nothing is done."""
+        if self._settings.commands is None:
+            return
+        application = self._bot.application_id
+        assert application
+        wanted = [{"name": name, "type": 1, **COMMANDS[name]} for name in self._settings.commands]
+        offered: Sequence[Any] = await self._bot.http.get_global_commands(application)
+        if _meaning(offered) != _meaning(wanted):
+            await self._bot.http.bulk_upsert_global_commands(application, payload=wanted)
+            log.info(
+                "%s: Discord offers the commands %s", self._client, ", ".join(self._settings.commands) or "no more"
+            )
+
+    # --- what people do
+
+    async def asked(self, interaction: discord.Interaction[Any]) -> None:
+        data: Any = interaction.data or {}
+        pressed = BUTTON.fullmatch(str(data.get("custom_id", "")))
+        if interaction.type is discord.InteractionType.component and pressed:
+            await self._decide(interaction, pressed[1], pressed[2])
+        elif interaction.type is discord.InteractionType.application_command and data.get("name") in COMMANDS:
+            options = {option["name"]: str(option.get("value", "")) for option in data.get("options", ())}
+            await self._command(interaction, str(data["name"]), options.get("text") or options.get("for", ""))
+
+    async def _decide(self, interaction: discord.Interaction[Any], meant: str, number: str) -> None:
+        told = await self._deliver.command(meant, self._message(interaction, number))
+        if not told.done:
+            return await self._answer(interaction, MESSAGE, told.text, ONLY_FOR_THEM)
+        asked = interaction.message.content if interaction.message else ""
+        await self._answer(interaction, UPDATE, f"{asked}\n**{told.text}**", components=[])
+
+    async def _command(self, interaction: discord.Interaction[Any], name: str, text: str) -> None:
+        if name == "ask":
+            # On disk before anybody is told that it was asked.
+            await self._deliver(self._message(interaction, text))
+            quoted = text[:QUOTED].replace("\n", "\n> ")
+            return await self._answer(interaction, MESSAGE, f"> {quoted}")
+        await self._answer(interaction, LATER, flags=ONLY_FOR_THEM)
+        told = await self._deliver.command(name, self._message(interaction, text))
+        await self._complete(interaction, told.text)
+
+    def _message(self, interaction: discord.Interaction[Any], text: str) -> Message:
+        """What somebody asks, as if they had said it to the bot."""
+        user, channel = interaction.user, interaction.channel
+        direct = interaction.guild_id is None
+        return Message(
+            client=self._client,
+            platform_id=str(interaction.id),
+            room=f"{self._client}/@{user.id}" if direct else f"{self._client}/{interaction.channel_id}",
+            sender=f"discord:{user.id}",
+            sender_name=clean_name(user.display_name) or str(user.id),
+            text=text,
+            direct=direct,
+            bot=user.bot,
+            roles=tuple(str(role.id) for role in getattr(user, "roles", ()) if not role.is_default()),
+            within=tuple(within(channel, interaction.guild_id)),
+            created_at=int(interaction.created_at.timestamp() * 1_000_000),
+        )
+
+    # --- what they are told
+
+    async def _answer(
+        self, interaction: discord.Interaction[Any], kind: int, text: str = "", flags: int = 0, **more: Any
+    ) -> None:
+        route = Route(
+            "POST", "/interactions/{interaction}/{token}/callback", interaction=interaction.id, token=interaction.token
+        )
+        data = {"allowed_mentions": {"parse": []}, **({"content": text} if text else {}), "flags": flags, **more}
+        await self._bot.http.request(route, json={"type": kind, "data": data})
+
+    async def _complete(self, interaction: discord.Interaction[Any], text: str) -> None:
+        route = Route(
+            "PATCH",
+            "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
+            webhook_id=interaction.application_id,
+            webhook_token=interaction.token,
+        )
+        await self._bot.http.request(route, json={"content": text, "allowed_mentions": {"parse": []}})
+
+
+def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
+    """What matters of commands, in whatever form Discord gives them back."""
+    return {
+        command["name"]: (
+            command["description"],
+            command.get("default_member_permissions"),
+            [
+                (it["type"], it["name"], it["description"], bool(it.get("required")))
+                for it in command.get("options") or ()
+            ],
+        )
+        for command in commands
+        if command.get("type", 1) == 1
+    }

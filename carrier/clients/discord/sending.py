@@ -1,0 +1,126 @@
+"""What leaves for Discord: each message once, with a nonce that is the same at each attempt."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+import discord
+from discord.http import Route
+
+from carrier.clients.discord.moments import snowflake
+from carrier.clients.discord.personas import Face, Personas, speaker
+from carrier.clients.discord.posting import body, request
+from carrier.clients.discord.reasons import why_not_sent
+from carrier.clients.discord.rooms import Rooms
+from carrier.config.models.discord import DiscordSettings
+from carrier.errors import CannotLook, Refused
+from carrier.types import Outgoing
+
+if TYPE_CHECKING:
+    from carrier.clients.discord.connection import Bot
+
+NONCE_CHARS = 25
+LOOKED_THROUGH = 200
+"""Messages of a room, the latest, among which one that was sent is looked for."""
+SKEW = 120_000_000
+"""Microseconds that Discord's clock may be behind."""
+THREAD_NAME = "The whole answer"
+THREAD_MINUTES: Literal[1440] = 1440
+NO_SUCH_CHANNEL = 10003
+
+
+def nonce(outgoing: Outgoing) -> str:
+    """Within some minutes Discord makes one message of all that have it."""
+    return sha256(outgoing.key.encode()).hexdigest()[:NONCE_CHARS]
+
+
+class Sending:
+    """Puts messages on Discord, and finds them there again."""
+
+    def __init__(self, bot: "Bot", rooms: Rooms, personas: Personas, settings: DiscordSettings):
+        self._bot, self._rooms, self._personas, self._settings = bot, rooms, personas, settings
+
+    async def send(self, outgoing: Outgoing) -> str:
+        with _in_our_words():
+            channel = (await self._rooms.channel(outgoing.room)).id
+            if not outgoing.thread:
+                return await self._say(channel, outgoing)
+            try:
+                return await self._say(int(outgoing.thread), outgoing)
+            except discord.NotFound as error:
+                if error.code != NO_SUCH_CHANNEL:
+                    raise
+            return await self._say(await self._thread(channel, int(outgoing.thread)), outgoing)
+
+    async def _thread(self, channel: int, message: int) -> int:
+        """A thread at a message; the channel itself where it can have none, as in a thread or in direct messages."""
+        try:
+            made = await self._bot.http.start_thread_with_message(
+                channel, message, name=THREAD_NAME, auto_archive_duration=THREAD_MINUTES
+            )
+        except (discord.Forbidden, discord.HTTPException) as error:
+            if error.status >= 500 or error.status == 429:
+                raise
+            return channel
+        return int(made["id"])
+
+    async def _say(self, channel: int, outgoing: Outgoing) -> str:
+        said = body(outgoing, self._settings)
+        if self._settings.persona == "webhook":
+            face = Face(outgoing.name, self._settings.avatars.get(outgoing.agent, ""))
+            if id := await self._personas.say(channel, face, said, outgoing.attachments):
+                return id
+        said |= {"nonce": nonce(outgoing), "enforce_nonce": True}
+        if outgoing.reply_to.isdigit():
+            # That it is gone keeps nothing back.
+            said["message_reference"] = {"message_id": outgoing.reply_to, "fail_if_not_exists": False}
+        route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel)
+        made = await self._bot.http.request(route, **request(said, outgoing.attachments))
+        return str(made["id"])
+
+    # --- found again
+
+    async def find(self, outgoing: Outgoing) -> str | None:
+        """By the nonce where Discord tells it; else by who said it, its words, what it answers, and when."""
+        try:
+            with _in_our_words():
+                return await self._find(outgoing)
+        except Refused as error:
+            raise CannotLook(str(error)) from error
+
+    async def _find(self, outgoing: Outgoing) -> str | None:
+        channel = await self._rooms.channel(outgoing.room)
+        if outgoing.thread:
+            channel = self._bot.get_partial_messageable(int(outgoing.thread))
+        since = discord.Object(snowflake(outgoing.at - SKEW))
+        try:
+            async for message in channel.history(limit=LOOKED_THROUGH, after=since, oldest_first=False):
+                if str(message.id) not in outgoing.others and self._is(message, outgoing):
+                    return str(message.id)
+        except discord.NotFound:
+            if not outgoing.thread:
+                raise
+        return None
+
+    def _is(self, message: discord.Message, outgoing: Outgoing) -> bool:
+        own = self._personas.is_own(message) and message.author.name == speaker(outgoing.name)
+        if not own and (self._bot.user is None or message.author.id != self._bot.user.id):
+            return False
+        if message.nonce is not None:
+            return str(message.nonce) == nonce(outgoing)
+        answers = str(message.reference.message_id) if message.reference else ""
+        return _words(message.content) == _words(outgoing.text) and answers in ("", outgoing.reply_to)
+
+
+def _words(text: str) -> str:
+    """A text but for its blanks, which Discord does not keep as they are."""
+    return " ".join(text.split())
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise why_not_sent(error) from error

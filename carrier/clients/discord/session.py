@@ -1,0 +1,199 @@
+"""One life of a client on Discord: what it hears is read and handed over, what leaves is sent."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import discord
+
+from carrier.clients.discord import files
+from carrier.clients.discord.acting import Acting
+from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp
+from carrier.clients.discord.composing import Composing
+from carrier.clients.discord.connection import Bot, live, logged_in
+from carrier.clients.discord.interactions import Interactions
+from carrier.clients.discord.moments import snowflake
+from carrier.clients.discord.pacing import Identifies
+from carrier.clients.discord.personas import Personas
+from carrier.clients.discord.reading import SAID, to_attachment, to_message
+from carrier.clients.discord.rooms import Rooms
+from carrier.clients.discord.sending import Sending
+from carrier.config.models.discord import DiscordSettings
+from carrier.interfaces import Deliver
+from carrier.types import Attachment, Message
+
+log = logging.getLogger(__name__)
+
+Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
+"""Where something may be said."""
+
+
+class Session:
+    """`connection.Ears`, from the login to the end."""
+
+    def __init__(self, name: str, settings: DiscordSettings, deliver: Deliver, bot: Bot):
+        self._name, self._settings, self._deliver = name, settings, deliver
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catching_up = CatchingUp(deliver, self._look, self._spawn, bot.here)
+        self._cursors: Mapping[str, str] = {}
+        self.bot, self.rooms = bot, Rooms(name, bot)
+        self._personas = Personas(bot)
+        self.sending = Sending(bot, self.rooms, self._personas, settings)
+        self.composing = Composing(bot, self.rooms, settings)
+        self.acting = Acting(bot, self.rooms)
+        self._interactions = Interactions(name, bot, settings, deliver)
+        bot.ears = self
+
+    async def run(self) -> None:
+        """Until cancelled; raises Unauthorized for what only the operator can mend, and else what went wrong."""
+        self._spawn(self._catching_up.note())
+        try:
+            await live(self.bot, self._settings.connection.ready)
+        finally:
+            await self._end()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._done(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _done(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("%s: something that goes on beside its connection failed", self._name)
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, self.composing.close(), return_exceptions=True)
+
+    # --- what happens there
+
+    def began(self) -> None:
+        log.info("%s: connected to Discord as %s", self._name, self.bot.user)
+        self._catching_up.began()
+
+    async def all_known(self) -> None:
+        self._cursors = await self._deliver.cursors()
+        rooms = dict(self._to_look_through(self.bot.guilds))
+        await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms())})
+        if EVERYWHERE not in self._cursors:
+            await self._catching_up.note_now()
+        await self._interactions.register()
+
+    async def guild_came_back(self, guild: discord.Guild) -> None:
+        # By the cursors of the beginning: what is said there now has to find its room marked already.
+        self._catching_up.catch_up_also(dict(self._to_look_through([guild])))
+
+    async def said(self, message: discord.Message) -> None:
+        # In a guild that is not known yet it is found with what was said there before.
+        is_somewhere = message.guild or isinstance(message.channel, discord.DMChannel)
+        if is_somewhere and self._concerns_it(message):
+            self.rooms.met(message)
+            await self._catching_up.heard(self._read(message))
+
+    async def edited(self, message: discord.Message) -> None:
+        if self._concerns_it(message):
+            now = self._read(message)
+            if not self._catching_up.changed(now):
+                await self._deliver.edited(now, follow=self._settings.edits == "follow")
+
+    async def deleted(self, messages: set[int]) -> None:
+        self._catching_up.withdrawn(messages)
+        await self._deliver.withdrawn([str(id) for id in messages], forget=self._settings.deletions == "forget")
+
+    async def asked(self, interaction: discord.Interaction[Any]) -> None:
+        await self._interactions.asked(interaction)
+
+    def _concerns_it(self, message: discord.Message) -> bool:
+        """Whether somebody else said something there that the bot may read."""
+        assert self.bot.user
+        own = message.author.id == self.bot.user.id or self._personas.is_own(message)
+        if own or message.type not in SAID:
+            return False
+        return self._settings.hear == "all" or bool(message.content) or message.guild is None
+
+    def _read(self, message: discord.Message) -> Message:
+        assert self.bot.user
+        return to_message(self._name, message, self.bot.user)
+
+    # --- what was said while nobody listened
+
+    def _to_look_through(self, guilds: Iterable[discord.Guild]) -> Iterator[tuple[str, int]]:
+        """Rooms where something may have been said since, and since when."""
+        oldest, cursors = self._oldest(), self._cursors
+        for place in (place for guild in guilds for place in _places(guild)):
+            room = f"{self._name}/{place.id}"
+            cursor = int(cursors.get(room) or cursors.get(EVERYWHERE) or 0)
+            last = place.last_message_id
+            # Without a last message nobody knows; where nothing was heard before, there is nothing then.
+            is_newer = last > max(cursor, oldest) if last else room in cursors
+            if cursor and is_newer:
+                yield room, max(cursor, oldest)
+
+    def _direct_rooms(self) -> Iterator[tuple[str, int]]:
+        """Discord does not say where people wrote to the bot directly; it knows those who did before."""
+        oldest = self._oldest()
+        for room, cursor in self._cursors.items():
+            if room.startswith(f"{self._name}/@"):
+                yield room, max(int(cursor), oldest)
+
+    def _oldest(self) -> int:
+        return snowflake(time.time_ns() // 1000 - int(self._settings.backfill.age * 1_000_000))
+
+    async def _look(self, room: str, after: int) -> list[Message]:
+        if not self._settings.backfill.age:
+            return []
+        id = room.partition("/")[2]
+        channel = self.bot.get_channel(int(id)) if id.isdigit() else await self.rooms.channel(room)
+        found: list[Message] = []
+        try:
+            assert isinstance(channel, discord.abc.Messageable)
+            most = self._settings.backfill.messages
+            async for message in channel.history(limit=most, after=discord.Object(after), oldest_first=False):
+                if self._concerns_it(message):
+                    found.append(self._read(message))
+        except (discord.Forbidden, discord.NotFound) as error:
+            log.info("%s: what was said there cannot be read: %s", room, error.text)
+        return found
+
+    # --- files
+
+    async def fetch(self, message: Message, data: Path) -> list[Attachment]:
+        return await files.fetch(message, self._settings.files, data, partial(self._renewed, message))
+
+    async def _renewed(self, message: Message, file: Attachment) -> str:
+        channel = await self.rooms.channel(message.room)
+        for id in (*message.gathered, message.id):
+            now = await channel.fetch_message(int(id.rpartition(":")[2]))
+            for each in map(to_attachment, now.attachments):
+                if (each.name, each.size) == (file.name, file.size):
+                    return each.url
+        return ""
+
+
+@asynccontextmanager
+async def opened(
+    name: str, settings: DiscordSettings, identifies: Identifies, deliver: Deliver, here: asyncio.Event
+) -> AsyncIterator[Session]:
+    """One that Discord has let in, to be run; leaving lets go of all it has open."""
+    async with logged_in(settings, identifies, here) as bot:
+        yield Session(name, settings, deliver, bot)
+
+
+def _places(guild: discord.Guild) -> Iterator[Place]:
+    """Where the bot may read what was said."""
+    spoken: list[Place] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
+    for place in spoken:
+        # A thread whose channel is not there cannot say what is allowed in it.
+        if isinstance(place, discord.Thread) and place.parent is None:
+            continue
+        may = place.permissions_for(guild.me)
+        if may.view_channel and may.read_message_history:
+            yield place

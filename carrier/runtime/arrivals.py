@@ -1,0 +1,55 @@
+"""What clients hand over: messages, and what becomes of them on the platform afterwards."""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from carrier.interfaces import Memories
+from carrier.ledger.changes import Changed
+from carrier.ledger.cursors import cursors_of, move_all
+from carrier.ledger.engine import Ledger
+from carrier.runtime.commanding import Commands
+from carrier.runtime.forgetting import follow
+from carrier.runtime.inbox import Inbox
+from carrier.types import Message, Told
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """`interfaces.Deliver` for one client."""
+
+    client: str
+    inbox: Inbox
+    ledger: Ledger
+    memories: Memories
+    data: Path
+    commands: Commands
+
+    async def __call__(self, message: Message, cursor: str = "") -> None:
+        if not self.commands.admits(message):
+            log.debug("%s: %s has no access in %s", message.client, message.sender, message.room)
+        elif not await self.commands.decisions.hears(message):
+            await self.inbox.take_in(message, cursor=cursor)
+
+    async def edited(self, message: Message, follow: bool = True) -> None:
+        await self._follow(await self.inbox.edited(message, follow))
+
+    async def withdrawn(self, platform_ids: Collection[str], forget: bool = False) -> None:
+        ids = [f"{self.client}:{platform_id}" for platform_id in platform_ids]
+        await self._follow(await self.inbox.withdrawn(ids, forget))
+
+    async def _follow(self, changed: Changed) -> None:
+        await follow(changed, self.memories, self.data)
+
+    async def command(self, name: str, message: Message) -> Told:
+        return await self.commands.do(name, message)
+
+    async def cursors(self) -> Mapping[str, str]:
+        return await self.ledger.read(partial(cursors_of, owner=self.client))
+
+    async def move(self, cursors: Mapping[str, str]) -> None:
+        await self.ledger.write(partial(move_all, owner=self.client, positions=dict(cursors)))
