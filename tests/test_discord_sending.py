@@ -37,8 +37,10 @@ async def states(host: Host, count: int = 1) -> list[tuple[str, str]]:
 async def until_closed(host: Host) -> None:
     """Wait until a turn has ended."""
     async with asyncio.timeout(10):
-        while "closed" not in await host.ledger.read(lambda it: it.execute(select(turns.c.state)).scalars().all()):
+        states: list[str] = []
+        while "closed" not in states:
             await asyncio.sleep(MOMENT)
+            states = await host.ledger.read(lambda it: list(it.execute(select(turns.c.state)).scalars()))
 
 
 async def ask(bar: Scene) -> None:
@@ -186,7 +188,8 @@ async def test_no_typing_is_shown_before_it_is_decided_that_it_answers(discord: 
     files = {
         "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\nrespond: decide\n",
         "agents.d/script.yaml": "kind: script\nname: tifa\nrules:\n"
-        "  - { for: decide, when: soup, say: 'YES' }\n  - { for: decide, say: 'NO', delay: 0.3s }\n  - { say: It is good. }\n",
+        "  - { for: decide, when: soup, say: 'YES' }\n  - { for: decide, say: 'NO', delay: 0.3s }\n"
+        "  - { say: It is good. }\n",
         "templates/decide.j2": "YES or NO?\n",
     }
     bar = scene(discord, tmp_path, files=files)
