@@ -17,12 +17,13 @@ from carrier.config.keeping import keep, kept
 from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
-from carrier.errors import ConfigError, UnknownAgent, UnknownRoom
+from carrier.errors import ConfigError, LedgerError, UnknownAgent, UnknownRoom
 from carrier.interfaces import Client, Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
-from carrier.ledger.intake import Place
+from carrier.ledger.intake import Intake, Place
 from carrier.ledger.known import Known
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
+from carrier.ledger.turns import send
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
@@ -39,12 +40,15 @@ from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
 from carrier.runtime.later import Later
 from carrier.runtime.muting import Mutes
+from carrier.runtime.notices import notice
 from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
+from carrier.scheduler.controls import Controls
+from carrier.scheduler.scheduler import Scheduler
 from carrier.types import Agent, ClientDefinition, Message, RoomRules
 
 log = logging.getLogger(__name__)
@@ -91,6 +95,7 @@ class Host:
             handovers=self.handovers,
             queue=lambda taken: self.inbox.queue(taken),
             later_waits=self.later.wake.set,
+            slot_ended=self._look_at_schedules,
             abilities=abilities,
         )
         self.inbox = Inbox(
@@ -105,7 +110,15 @@ class Host:
         )
         self._pace = Pace()
         self.jobs = Jobs(ledger, memories, self._runtime)
-        self.decisions = Decisions(ledger, self.inbox.queue, lambda: self.catalog.agents)
+        self.scheduler = Scheduler(
+            ledger,
+            lambda: self.catalog.schedules,
+            lambda: {name: living.agent for name, living in self.agents.items()},
+            self.inbox.queue,
+            self._tell_sender,
+        )
+        self.schedules = Controls(self.scheduler)
+        self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self._clock_is_wrong)
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
         self._models = open_models(catalog.root, record)
@@ -232,6 +245,16 @@ class Host:
         if reflection_is_due:
             self.jobs.wake.set()
 
+    def _clock_is_wrong(self) -> bool:
+        return bool(self.scheduler.held)
+
+    def _look_at_schedules(self) -> None:
+        self.scheduler.wake.set()
+
+    def _decided(self, taken: Intake) -> None:
+        self.inbox.queue(taken)
+        self._look_at_schedules()
+
     def _client(self, name: str) -> Client | None:
         return self.clients[name].client if name in self.clients else None
 
@@ -276,7 +299,7 @@ class Host:
         # One bad edit must never end the life that would notice its correction.
         except Exception as error:
             log.exception("the files could not be reloaded; what runs goes on")
-            return self._note(f"{type(error).__name__}: {error}")
+            return await self._note(f"{type(error).__name__}: {error}")
 
     async def begin(self) -> Reloaded:
         """Bring the first catalog to life; what does not come to life runs as it did in the last host here."""
@@ -291,7 +314,7 @@ class Host:
             if line not in before:
                 log.log(level, "%s", line)
         await asyncio.to_thread(self._keep)
-        return self._note(self._what_is_wrong())
+        return await self._note(self._what_is_wrong())
 
     async def read(self) -> Catalog:
         """What the files say now; nothing of it is applied."""
@@ -314,6 +337,7 @@ class Host:
         self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
         self.inbox.changed()
         self.later.wake.set()
+        self._look_at_schedules()
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""
@@ -336,11 +360,25 @@ class Host:
         wrong = [str(problem) for problem in self.catalog.problems if problem.severity == "error"]
         return next(iter([*wrong, *(f"{each.kind} {each.name}: {each.reason}" for each in self.broken)]), "")
 
-    def _note(self, reason: str) -> Reloaded:
-        now, catalog = time.time(), self.catalog
+    async def _note(self, reason: str) -> Reloaded:
+        now, catalog, before = time.time(), self.catalog, self.last_reload.reason
         self.last_reload = Reloaded(now, catalog.revision, not reason, catalog.problems, reason)
         self.last_success = self.last_success if reason else now
+        if reason and reason != before:
+            await self._notify(f"{self.settings.name}: not all that the files say could be applied: {reason}")
         return self.last_reload
+
+    async def _notify(self, text: str) -> None:
+        """Tell the room that the operator named for what concerns the whole host."""
+        clock = self.ledger.clock
+        outgoing = notice(self.settings.notify, f"host/notice/{clock.tick()}", text)
+        if outgoing is None:
+            return
+        try:
+            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
+        except LedgerError as error:
+            log.error("%s cannot be told: %s", outgoing.room, error)
+        self._tell_sender(outgoing.client)
 
     # --- stopped with nothing lost
 
@@ -348,7 +386,7 @@ class Host:
         """Start no more turns, let those under way end and what they said be sent; what does not end resumes."""
         if self.stopping:
             return
-        self.stopping = True
+        self.stopping = self.scheduler.stopping = True
         self.inbox.lanes.hold()
         try:
             async with asyncio.timeout(TURNS_SECONDS):
@@ -389,7 +427,7 @@ async def running(
         await host.handovers.load()
         await host.begin()
         opened.push_async_callback(host.close)
-        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads, host.later)
+        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.scheduler, host.reloads, host.later)
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host

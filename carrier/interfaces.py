@@ -323,7 +323,8 @@ class Gate(Protocol):
 
     One with a `stage` of "message" judges the message instead, before a model is asked. Where it holds it or changes
     it, the turn ends: with the operator's words, or with what it was changed to. One with `arguments = True` also
-    judges what actions are called with: a call whose arguments it would hold or change is not run.
+    judges what actions are called with: a call whose arguments it would hold or change is not run. One with
+    `notices = True` also judges what is told of a call to those who may approve it.
     """
 
     async def __call__(self, turn: Turn, text: str) -> Verdict: ...

@@ -61,18 +61,8 @@ SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for othe
 """Packages whose modules stand on several floors."""
 
 HEAVY = (
-    "litellm",
-    "lancedb",
-    "pyarrow",
-    "duckdb",
-    "onnxruntime",
-    "tokenizers",
-    "alembic",
-    "httpx",
-    "numpy",
-    "mcp",
-    "discord",
-    "aiohttp",
+    *("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp"),
+    *("apscheduler", "discord", "aiohttp"),
 )
 """Costs too much to be imported before the host listens."""
 

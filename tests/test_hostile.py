@@ -413,7 +413,7 @@ GUARDS: Mapping[str, Any] = {
     "carrier.runtime.state.clean_name": _as_it_is,
     "carrier.runtime.runtime.clean": _as_it_is,
     "carrier.runtime.evaluating.clean": _as_it_is,
-    "carrier.runtime.turns.clean": _as_it_is,
+    "carrier.runtime.asking.clean": _as_it_is,
     "carrier.runtime.state.spoken": _spoken_as_a_template,
     "carrier.runtime.acting.MOST_CALLS": 1000,
     "carrier.ledger.approvals.MOST_WAITING": 1000,

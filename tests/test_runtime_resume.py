@@ -127,6 +127,20 @@ async def test_an_action_that_was_cut_off_and_is_gone_since_is_in_doubt(host: Li
     assert [result.status for result in (await host.answer(MESSAGE)).results] == ["in doubt"]
 
 
+async def test_an_action_that_was_cut_off_and_takes_other_arguments_since_is_not_run_again(host: LittleHost) -> None:
+    async def die(turn: Turn) -> None:
+        raise Killed
+
+    host.add(model=ListedModel(calls("roll")), actions=[Doing("roll", die, "safe")])
+    await cut_off(host)
+    sides = {"type": "object", "required": ["sides"]}
+    host.add(model=ListedModel("I cannot say."), actions=[Doing("roll", roll, "safe", sides)])
+
+    [result] = (await host.answer(MESSAGE)).results
+
+    assert (result.status, result.text) == ("failed", "wrong arguments: 'sides' is a required property")
+
+
 async def test_an_action_asked_for_before_and_taken_away_since_is_not_run(host: LittleHost) -> None:
     host.add(model=ListedModel(calls("roll"), Killed()))
     await cut_off(host)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from carrier.api import standing
+from carrier.api import scheduling, standing
 from carrier.api.approving import decide, waiting
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
@@ -58,6 +58,11 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/handovers/end", "POST", standing.end_handover),
         ("/later", "GET", standing.waiting),
         ("/later/{id}/cancel", "POST", standing.cancel),
+        ("/schedules", "GET", scheduling.schedules),
+        ("/schedules/calendar", "GET", scheduling.days),
+        ("/schedules/clock", "POST", scheduling.trust_clock),
+        ("/schedules/{name}/slots", "GET", scheduling.history),
+        ("/schedules/{name}/{what}", "POST", scheduling.control),
         ("/turns/{turn:path}", "GET", turn),
         ("/{agent}/message", "POST", partial(message, patience=patience)),
         ("/{agent}/render", "POST", partial(render, at_once=asyncio.Semaphore(WORKERS))),

@@ -1,5 +1,6 @@
 """How a host stands, in one value: for the API, the banner and `carrier-host status`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from carrier import __version__
@@ -9,6 +10,8 @@ from carrier.ledger.handovers import Handover
 from carrier.ledger.mutes import Mute
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
+from carrier.scheduler.listing import state_of
+from carrier.scheduler.scheduler import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,19 @@ class HandoverStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStatus:
+    name: str
+    agent: str
+    state: str
+    troubled: bool
+    """One failed or was missed, and none was done since."""
+    waiting: int
+    """Slots whose words wait for approval."""
+    next: str
+    """When there is something to do next; empty: not known, or never."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadStatus:
     at: float
     ok: bool
@@ -85,6 +101,9 @@ class Status:
     models: tuple[ModelState, ...]
     waits: tuple[WaitingLane, ...]
     muted: tuple[MuteStatus, ...]
+    schedules: tuple[ScheduleStatus, ...]
+    held: str
+    """Why schedules take nothing in, where the clock cannot be right."""
     parked: dict[str, str]
     """Clients that wait for a secret, and which."""
     broken: dict[str, str]
@@ -116,6 +135,8 @@ def status(host: Host) -> Status:
         models=host.models,
         waits=tuple(WaitingLane(*lane, wait.reason, wait.until) for lane, wait in sorted(waits.items())),
         muted=tuple(mute_status(mute) for mute in host.mutes.now.values()),
+        schedules=tuple(_schedules(host)),
+        held=host.scheduler.held,
         parked=dict(host.catalog.parked),
         broken={broken.name: broken.reason for broken in host.broken},
         degraded=degraded(host),
@@ -156,3 +177,12 @@ def _client(living: LivingClient) -> ClientStatus:
 
 def mute_status(mute: Mute) -> MuteStatus:
     return MuteStatus(mute.room, mute.until / 1_000_000 if mute.until else None, mute.by)
+
+
+def _schedules(host: Host) -> Iterator[ScheduleStatus]:
+    here = host.scheduler.here()
+    for name, schedule in sorted(host.catalog.schedules.items()):
+        standing = host.scheduler.standing.get(name, Standing(name))
+        state = state_of(schedule, standing, name in here)
+        upcoming = standing.next.isoformat(timespec="seconds") if standing.next else ""
+        yield ScheduleStatus(name, schedule.agent, state, standing.troubled, standing.waiting, upcoming)

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, discord, doctor, files, making, rooms, talking, testing
+from carrier.cli import cards, discord, doctor, files, making, rooms, scheduling, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
 from carrier.errors import CarrierError, ConfigError
+from carrier.log import Lines
 
 app = typer.Typer(
     help="A host for autonomous AI agents that is configured, not coded.",
@@ -84,7 +85,9 @@ def record(
 
 def _start(context: typer.Context, cassette: str = "") -> None:
     verbose = context.find_root().params["verbose"]
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("carrier").setLevel(logging.DEBUG if verbose else logging.INFO)
     run_until_done(live(context.obj, cassette))
 
@@ -120,3 +123,4 @@ app.add_typer(discord.app, name="discord")
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)
+app.add_typer(scheduling.app, name="schedules")

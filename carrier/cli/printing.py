@@ -109,6 +109,11 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield Table([["muted", it["room"], f"until {_told(it['until'])}", f"by {it['by']}"] for it in now["muted"]])
     if now["handovers"]:
         yield handover_table(now["handovers"])
+    if now["schedules"]:
+        heads = ("schedule", "agent", "state", "waiting", "next")
+        yield Table([[it["name"], it["agent"], _how(it), it["waiting"], it["next"]] for it in now["schedules"]], heads)
+    if now["held"]:
+        yield f"schedules are held: {now['held']}; if the clock is right: carrier-host schedules trust-clock"
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -145,6 +150,10 @@ def handover_table(handovers: Sequence[Mapping[str, Any]]) -> Table:
 def local(at: float) -> str:
     """A moment in seconds since 1970, as the clock on the wall has it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def _how(schedule: dict[str, Any]) -> str:
+    return f"{schedule['state']}, in trouble" if schedule["troubled"] else str(schedule["state"])
 
 
 def _last_reload(last: dict[str, Any]) -> str:

@@ -128,6 +128,7 @@ class Agents:
             permissions=_permissions(block),
             rules=tuple(uses.rules(self.names, block.actions, actions, definition)),
             approvals=self._approvals(definition, block),
+            notify=self.names.notify((definition, block)),
             timezone=self.names.around.timezone,
         )
         last = self.names.around.last.agents.get(definition.name)

@@ -79,6 +79,7 @@ def _called(document: Document, kind: str, name: str) -> Key:
 TAKEN: Mapping[Key, str] = {
     ("client", "api"): "the HTTP door",
     ("client", "ask"): "where agents ask one another",
+    ("client", "schedule"): "where tasks have their rooms",
     ("action", "ask"): "asking `delegates`, as in ask/NAME",
     ("action", "hand_to"): "handing over to `handoffs`, as in hand_to/NAME",
 }

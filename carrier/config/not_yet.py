@@ -42,18 +42,15 @@ def _always(value: object) -> bool:
 _WORDS = (
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
     _Word("host", "media_hosts", "warning"),
-    _Word("host", "notify", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
     _Word("agent", "formerly", "error"),
-    _Word("agent", "notify", "warning"),
-    _Word("agent", "schedules", "warning"),
     _Word("agent", "templates.post", "warning"),
     _Word("client", "formerly", "error"),
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
-    _Word("schedule", "", "warning"),
+    _Word("schedule", "post", "warning"),
 )
 
 
@@ -107,6 +104,7 @@ def _called(kind: str, trail: Trail, value: object) -> str:
 _PARTS = (
     ("agent", "character", "character"),
     ("agent", "clients.*", "client"),
+    ("agent", "schedules.*", "schedule"),
     ("agent", "actions.*", "action"),
     ("agent", "context.*", "provider"),
     ("agent", "evaluators.*", "evaluator"),

@@ -67,6 +67,8 @@ class Links:
     With `hosts` only these are linked to; without, all that can be seen to lead where it leads.
     """
 
+    notices = True
+
     class Settings(OnFound):
         hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
 

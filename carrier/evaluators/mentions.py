@@ -21,6 +21,8 @@ CALLS = re.compile(
 class Mentions:
     """Takes the sign out of calls such as `@everyone`, has the text written anew, or holds it."""
 
+    notices = True
+
     class Settings(OnFound):
         allow: tuple[Mentioned, ...] = ("users",)
 

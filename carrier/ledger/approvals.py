@@ -39,6 +39,8 @@ class Approval:
     expires_at: int
     reason: str = ""
     """Why it is asked for, where the agent's permissions alone would have allowed it."""
+    slot: str = ""
+    """The slot of a schedule that says it; empty: it is an action's call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Asked:
     seconds: float
     """How long it may wait."""
     reason: str = ""
+    slot: str = ""
 
 
 _SECOND = 1_000_000
@@ -100,6 +103,7 @@ def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
         "state": "pending",
         "at": at,
         "expires_at": at + int(asked.seconds * _SECOND),
+        "slot": asked.slot,
     }
     connection.execute(insert(approvals), row)
     return number, True
@@ -128,6 +132,9 @@ def decide(
         call = ActionCall(approval.call.id, approval.call.name, arguments)
         values |= {"call": dump(ActionCall, call), "digest": digest}
     connection.execute(_decide.values(**values), {"of": id})
+    if approval.slot:
+        # Its schedule goes on with it, at its time.
+        return Intake(_told(connection, approval, decision, by), new=False)
     return take_in(connection, clock, _told(connection, approval, decision, by), {approval.agent: "waiting"})
 
 
@@ -196,5 +203,5 @@ def due(connection: Connection, now: int) -> list[str]:
 def _to_approval(row: Row[Any]) -> Approval:
     return Approval(
         row.id, row.turn, row.agent, row.room, load(ActionCall, row.call), row.digest, row.state, row.decided_by,
-        row.at, row.expires_at, row.reason,
+        row.at, row.expires_at, row.reason, row.slot,
     )  # fmt: skip

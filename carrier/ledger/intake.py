@@ -10,7 +10,7 @@ from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, to_message
 from carrier.ledger.known import Known, known
-from carrier.ledger.memory_log import log_memory
+from carrier.ledger.memory_log import UNTOLD, log_memory
 from carrier.ledger.tables import entities, inbox, messages, participants, rooms
 from carrier.types import Attachment, Memory, Message
 
@@ -20,9 +20,6 @@ to come back and say so; or it is only heard."""
 
 ASKED = "ask:"
 """What the room begins with in which a colleague is asked; no client can be called so."""
-UNTOLD = ("approval", "ask")
-"""Kinds of messages that nobody outside said: a decision is the host's own word, a question a colleague's. Neither is
-remembered."""
 
 
 @dataclass(frozen=True, slots=True)

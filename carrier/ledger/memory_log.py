@@ -10,6 +10,10 @@ from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts, inbox, memory_log, messages, tombstones
 from carrier.types import Memory
 
+UNTOLD = ("approval", "schedule", "ask")
+"""Kinds of messages that nobody outside said: a decision is the host's own word, an order the operator's, a question a
+colleague's. None is remembered."""
+
 _add = insert(memory_log)
 _keep = insert(facts)
 _waiting = (
@@ -75,7 +79,7 @@ def refill(connection: Connection, clock: Clock) -> int:
 _heard = (
     select(messages, inbox.c.agent.label("hearer"), (messages.c.id + "@" + inbox.c.agent).label("memory"))
     .join(inbox, inbox.c.message == messages.c.id)
-    .where(messages.c.agent == "", messages.c.text != "", messages.c.kind != "ask")
+    .where(messages.c.agent == "", messages.c.text != "", messages.c.kind.not_in(UNTOLD))
 )
 _own = select(messages, messages.c.agent.label("hearer"), messages.c.id.label("memory")).where(
     messages.c.agent != "", messages.c.kind != "ask"

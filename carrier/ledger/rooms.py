@@ -26,6 +26,8 @@ _lines = (
         messages.c.delivered,
         messages.c.id.not_in(bindparam("but", expanding=True)),
         or_(messages.c.agent == bindparam("of_agent"), inbox.c.agent.is_not(None)),
+        # What a schedule orders for a room is not said there; a task's own room remembers it.
+        or_(messages.c.kind != "schedule", messages.c.agent != "", messages.c.client == "schedule"),
     )
     .order_by(messages.c.at.desc(), messages.c.id.desc())
     .limit(bindparam("most"))

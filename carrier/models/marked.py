@@ -29,4 +29,4 @@ class Marked:
 
 
 def _told(request: Request) -> Request:
-    return replace(request, prompt=marked(request.prompt, request.tools))
+    return replace(request, prompt=marked(request.prompt))

@@ -58,10 +58,13 @@ class Gates:
         return ""
 
     async def shown(self, turn: OpenTurn, call: ActionCall, place: str) -> str:
-        """What may be said of a call's arguments to those who decide about them."""
-        told = json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"), default=str)
-        text, held = await self.judge(turn, clean(told), f"{place}/notice")
-        return f"arguments that may not be told ({held})" if held else text
+        """What is told of a call's arguments to those who decide about them."""
+        text = clean(json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"), default=str))
+        for name, gate in self._gates.items():
+            if getattr(gate, "notices", False):
+                verdict = await self._verdict(turn, name, gate, text, f"{place}/notice")
+                text = f"arguments that {name} does not let pass" if verdict.held else verdict.text
+        return text
 
     async def approve(self, turn: OpenTurn, text: str, rewrite: Rewrite) -> tuple[str, str]:
         """The same for an answer, which a gate may have written anew; what comes of that passes all of them again."""

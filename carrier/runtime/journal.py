@@ -87,7 +87,9 @@ class Journal:
         return full
 
     def action_refused(self, name: str, result: ActionResult) -> None:
-        """The result of a call that was not run."""
+        """The result of a call that was not run, or not run again."""
+        if name in self.entries:
+            return self.submit(partial(rows.end, turn=self.id, name=name, value=dump(ActionResult, result)))
         self.submit(partial(rows.note, turn=self.id, name=name, value=dump(ActionResult, result), kind="action"))
 
     async def action_ends(self, name: str, result: ActionResult, also: Sequence[Write] = ()) -> None:

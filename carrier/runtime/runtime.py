@@ -13,9 +13,10 @@ from typing import Literal
 from carrier.errors import LedgerError, ModelError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
+from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
-from carrier.runtime.acting import Acting
+from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Payer, Purses, callers, stopped
@@ -127,8 +128,10 @@ class AgentRuntime:
         if turn is None:
             return
         if turn.taken.attempts >= DEAD:
-            return await turn.close(Response(self.agent.words.failed, "dead"), error="the host keeps dying of it")
+            return await self._give_up(turn)
         async with turn, self._within_limits(turn):
+            if turn.message.kind == "schedule":
+                return await turn.close(await self.carry_out(turn, await turn.order()))
             turn.meet()
             if not await self._answers(turn):
                 return await turn.close(SILENCE, self._reflections)
@@ -139,12 +142,35 @@ class AgentRuntime:
             await turn.fetch()
             if not decision and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
-            prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
-            if decision:
-                prompt = await self._decided(turn, prompt)
-            response, prompt = await self.generate_and_act(turn, prompt)
-            response = await self.evaluate(turn, response, prompt)
-            await turn.close(response, self._reflections)
+            await turn.close(await self.answer(turn), self._reflections)
+
+    async def _give_up(self, turn: OpenTurn) -> None:
+        if turn.message.kind == "schedule":
+            await turn.order()
+        await turn.close(Response(turn.words.failed, "dead"), error="the host keeps dying of it")
+
+    async def answer(self, turn: OpenTurn) -> Response:
+        """What it says in the end, once every gate lets it pass."""
+        prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+        if turn.message.kind == "approval":
+            prompt = await self._decided(turn, prompt)
+        response, prompt = await self.generate_and_act(turn, prompt)
+        return await self.evaluate(turn, response, prompt)
+
+    async def carry_out(self, turn: OpenTurn, slot: Slot) -> Response:
+        """What a schedule orders: a task is a turn like any other, but what is to be said calls no actions."""
+        match slot.work:
+            case "task":
+                return await self.answer(turn)
+            case "generate":
+                prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+                with turn.timings.of("generate"):
+                    completion = await self._generate(turn, "model/00", prompt, tools=False)
+                return await self.evaluate(turn, _said(completion), prompt)
+            case "approved":
+                return Response(turn.message.text)
+        text, held = await self._gates.judge(turn, turn.message.text, "reply")
+        return self._passed(turn, text, held)
 
     async def _answers(self, turn: OpenTurn) -> bool:
         """Whether it answers, now that it is its turn; where that is not certain, the small model says so.
@@ -199,7 +225,7 @@ class AgentRuntime:
                 return None
             if not held:
                 text, held = await self._gates.judge(turn, text, "message/reply")
-        return self._passed(text, held)
+        return self._passed(turn, text, held)
 
     async def compose(self, turn: OpenTurn, fill: Fill | None = None) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
@@ -245,7 +271,7 @@ class AgentRuntime:
             if any(result.ends for result in results):
                 return SILENCE, prompt
             prompt = _told(prompt, completion, results)
-        return Response(completion.text) if completion.text.strip() else SILENCE, prompt
+        return _said(completion), prompt
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
@@ -299,14 +325,12 @@ class AgentRuntime:
         if not response.text:
             return response
         with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(
-                turn, clean(response.text[:MOST_SAID]), partial(self._rewrite, turn, prompt)
-            )
-        return self._passed(text, held)
+            text, held = await self._gates.approve(turn, _sayable(response.text), partial(self._rewrite, turn, prompt))
+        return self._passed(turn, text, held)
 
-    def _passed(self, text: str, held: str) -> Response:
+    def _passed(self, turn: OpenTurn, text: str, held: str) -> Response:
         if held:
-            return Response(self.agent.words.held, "held")
+            return Response(turn.words.held, "held")
         return Response(text) if text.strip() else SILENCE
 
     async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
@@ -326,6 +350,10 @@ class AgentRuntime:
         return self.parts.reflections.get(name)
 
 
+def _said(completion: Completion) -> Response:
+    return Response(completion.text) if completion.text.strip() else SILENCE
+
+
 def _sayable(text: str) -> str:
     return clean(text[:MOST_SAID])
 
@@ -333,8 +361,12 @@ def _sayable(text: str) -> str:
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:
     """The prompt with what the model asked for, and what came of it."""
     asked = Said("assistant", completion.text, calls=completion.calls)
-    came = [Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id) for result in results]
-    return Prompt(prompt.system, (*prompt.conversation, asked, *came))
+    return Prompt(prompt.system, (*prompt.conversation, asked, *map(_came, results)))
+
+
+def _came(result: ActionResult) -> Said:
+    by_host = result.status == "pending" or result.text == IN_DOUBT.format(name=result.call.name)
+    return Said("tool", _outcome(result), name=result.call.name, call_id=result.call.id, by_host=by_host)
 
 
 def _outcome(result: ActionResult) -> str:

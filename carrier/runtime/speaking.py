@@ -7,8 +7,8 @@ from carrier.ledger.forms import storable
 from carrier.ledger.turns import Speech
 from carrier.types import Agent, Memory, Outgoing
 
-DOORS = frozenset({"api", "ask"})
-"""Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
+DOORS = frozenset({"api", "ask", "schedule"})
+"""Clients that are asked, and tasks: closing a turn is the delivery, and nothing can be sent."""
 
 Split = Callable[[Outgoing], Sequence[Outgoing]]
 """What a client sends as several messages."""

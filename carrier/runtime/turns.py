@@ -24,10 +24,14 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
-from carrier.quoting import clean, share
+from carrier.ledger.slots import Slot
+from carrier.quoting import share
+from carrier.runtime import asking
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
+from carrier.runtime.notices import trouble
+from carrier.runtime.orders import end_slot, is_draft, slot_of
 from carrier.runtime.speaking import named, speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -45,6 +49,7 @@ from carrier.types import (
     Response,
     RoomRules,
     Scope,
+    Words,
 )
 
 log = logging.getLogger(__name__)
@@ -83,6 +88,8 @@ class Turns:
     """Queues the turns for a message that was given to one more agent."""
     later_waits: Callable[[], None]
     """Tells the host that there is something to be said later."""
+    slot_ended: Callable[[], None] = lambda: None
+    """Tells the scheduler that the work of a slot has ended."""
     too_old: Callable[[Message], bool] = lambda message: False
     """Whether a message that waited for a model is only heard by now."""
     rules: Callable[[Message], RoomRules] = _no_rules
@@ -156,6 +163,8 @@ class OpenTurn:
     state: Mapping[str, object] = field(default_factory=dict)
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
+    slot: Slot | None = None
+    """The slot of a schedule that orders this turn."""
     timings: Timings = field(default_factory=Timings)
     _said: dict[str, str] = field(default_factory=dict)
     """By the ids of the words, which are in order whatever ran side by side."""
@@ -184,7 +193,7 @@ class OpenTurn:
             self.turns.abilities.composing(self.message, on=False)
         if error is None or self._closed or isinstance(error, LedgerError):
             return False
-        wait = _wait(self.agent, error)
+        wait = _wait(self.agent, error) if self._may_wait else None
         if isinstance(error, Exception) and not wait:
             await self._fail(error)
             return True
@@ -197,7 +206,7 @@ class OpenTurn:
         reason = str(error) or f"it took longer than {self.seconds:g} s"
         unforeseen = not isinstance(error, CarrierError | TimeoutError)
         log.error("%s: the turn for %s failed: %s", self.agent.name, self.message.id, reason, exc_info=unforeseen)
-        await self.close(Response(self.agent.words.failed, "failed"), error=reason)
+        await self.close(Response(self.words.failed, "failed"), error=reason)
 
     async def is_alone(self) -> None:
         """On disk before it goes on: if the process dies now, this turn is to blame."""
@@ -211,18 +220,38 @@ class OpenTurn:
 
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
         """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
-        said = self._speech("reply", response.text) if response.text.strip() else None
+        said = self._speech("reply", response.text) if response.text.strip() and not is_draft(self.slot) else None
         # Nobody looks back on what colleagues ask one another.
         due = () if self.message.kind == "ask" else reflections
         closing = rows.Closing(response.outcome, said, self._event(response, error), due)
-        if go_on := self.turns.handovers.go_on(self.message.room, self.agent.name):
-            self.journal.submit(go_on)
-        self.journal.submit(partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing))
+        close = partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing)
+        given_up = f"the turn for {self.message.id} is given up: {error}"
+        notice = trouble(self.agent, f"{self.id}/trouble", given_up) if response.outcome == "dead" else None
+
+        def transaction(connection: Any, clock: Any) -> bool:
+            if self.slot:
+                end_slot(connection, clock, self.slot, self.agent, self.id, self.message.room, response, error)
+            elif notice:
+                rows.send(connection, clock, notice)
+            return close(connection, clock)
+
+        self._keep_handover()
+        self.journal.submit(transaction)
         reflection_is_due = await self.journal.committed()
         self._closed = True
+        if self.slot:
+            self._tell_of_slot()
+        elif notice:
+            self.turns.more_to_send(notice.client)
         self._tell_of([said] if said else [])
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
+
+    def _keep_handover(self) -> None:
+        """A conversation that was handed over lasts as long as somebody speaks; the clock is nobody."""
+        go_on = self.turns.handovers.go_on(self.message.room, self.agent.name)
+        if go_on and self.message.kind != "schedule":
+            self.journal.submit(go_on)
 
     def passes_on(self, agent: str, result: ActionResult, behind: Sequence[str]) -> None:
         """By this result another agent answers instead, and the messages behind it: who waits, waits for that."""
@@ -264,6 +293,30 @@ class OpenTurn:
         }
         return dump(dict[str, Any], event)
 
+    # --- what comes by the clock
+
+    async def order(self) -> Slot:
+        """The slot whose work this turn does; raises CarrierError when there is none."""
+        self.slot = await slot_of(self.turns.ledger, self.message)
+        if self.slot is None:
+            raise CarrierError(f"no schedule has ordered {self.message.id}")
+        return self.slot
+
+    @property
+    def words(self) -> Words:
+        """What the operator wants said when the model cannot speak; where nobody asked, nobody waits for them."""
+        return Words() if self.message.kind == "schedule" else self.agent.words
+
+    @property
+    def _may_wait(self) -> bool:
+        """What comes by the clock waits for a model only as long as it may still begin."""
+        return self.slot is None or self.turns.ledger.clock.tick() <= self.slot.until
+
+    def _tell_of_slot(self) -> None:
+        if is_draft(self.slot) and self.agent.approvals.room:
+            self.turns.more_to_send(self.agent.approvals.room.partition("/")[0])
+        self.turns.slot_ended()
+
     # --- what waits for a human
 
     async def cause(self) -> Message:
@@ -283,7 +336,9 @@ class OpenTurn:
         """All that who has caused the turn has said here, as far as the recent window goes."""
         cause = await self.cause()
         window = await self.turns.windows.recent(self.agent, self.message, self.agent.memory.recent)
-        return "\n".join([*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text])
+        texts = [*(line.text for line in window if line.sender == cause.sender and not line.own), cause.text]
+        # A line behind a `>` is quoted: somebody else has said it.
+        return "\n".join(line for text in texts for line in text.splitlines() if not line.startswith(">"))
 
     async def ask_approval(
         self, name: str, call: ActionCall, digest: str, reason: str = "", shown: str = "", limits: Sequence[Limit] = ()
@@ -300,11 +355,11 @@ class OpenTurn:
             room = self._room_of_decisions(connection)
             asked = approvals.Asked(self.id, self.agent.name, room, call, digest, settings.expire, reason)
             number, new = approvals.ask(connection, clock, asked)
-            text = PENDING.format(number=number) if number else TOO_MUCH_WAITS
+            text = asking.PENDING.format(number=number) if number else asking.TOO_MUCH_WAITS
             result = ActionResult(call, "pending" if number else "failed", text)
             rows.note(connection, clock, self.id, name, dump(ActionResult, result), "action")
             if new and settings.room:
-                notice = _notice(self.agent, number, asked, cause, shown)
+                notice = asking.notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 asks = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
                 for outgoing in self.turns.abilities.split(named(self.agent, asks)):
@@ -373,16 +428,24 @@ class OpenTurn:
         """
         speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
         spoken = [Write(partial(rows.speak, taken=self.taken, speech=speech)) for speech in speeches]
-        await self.journal.action_ends(name, result, [*spoken, *also])
+        await self.journal.action_ends(name, result, [*spoken, *also, *self._doubt(name, result)])
         self._tell_of(speeches)
+
+    def _doubt(self, name: str, result: ActionResult) -> Iterator[Write]:
+        """What tells the operator of a call that may have been carried out."""
+        text = f"{result.call.name} in {self.message.room} is in doubt: {result.text}"
+        notice = trouble(self.agent, f"{self.id}/{name}/trouble", text) if result.status == "in doubt" else None
+        if notice:
+            client = notice.client
+            yield Write(partial(rows.send, outgoing=notice), lambda _: self.turns.more_to_send(client))
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""
         message = self.message
         # It stands where the message stands, after it by its id.
         place = f"{rows.turn_id(self.agent.name, message.id)}/{place}"
-        # A decision has no place on the platform: what was said to it answers what led to it.
-        reply_to = message.reply_to if message.kind == "approval" else message.platform_id
+        # A decision and an order have no place on the platform: what is said to one answers what led to it.
+        reply_to = message.reply_to if message.kind in ("approval", "schedule") else message.platform_id
         room, split = message.room, self.turns.abilities.split
         return speech(self.agent, place, room, text, message.at, split, message.client, reply_to, message.direct)
 
@@ -459,26 +522,6 @@ def _wait(agent: Agent, error: BaseException) -> NotNow | None:
         return None
     passes = error.kind in ("down", "busy") or error.retry_after
     return NotNow(str(error), min(error.retry_after or FIRST_LOOK, LONGEST_WAIT)) if passes else None
-
-
-PENDING = "pending: #{number} waits for somebody to approve it. Do not call it again; say that it waits as #{number}."
-
-
-TOO_MUCH_WAITS = "it was not run: too much waits to be approved here already"
-MOST_SHOWN = 1500
-"""Characters of arguments, where somebody is asked."""
-
-
-def _notice(agent: Agent, number: str, asked: approvals.Asked, cause: Message, shown: str) -> str:
-    """What is said to those who may approve, with all that they decide about."""
-    if len(shown) > MOST_SHOWN:
-        shown = f"{shown[:MOST_SHOWN]} … (not all of it: `carrier-host approvals` shows the rest)"
-    asker, reason = cause.sender_name or cause.sender or "nobody", f" It is asked because {asked.reason}."
-    told = (
-        f"#{number}: {agent.character.display_name} wants to run {asked.call.name} with {shown} for {asker} in "
-        f"{asked.room}.{reason if asked.reason else ''} Answer `approve {number}` or `refuse {number}`."
-    )
-    return " ".join(clean(told).split())
 
 
 @dataclass(frozen=True, slots=True)
