@@ -271,8 +271,9 @@ class Host:
     def _answering(self, message: Message) -> tuple[str, ...]:
         """Who answers in a message's room now."""
         rules = self.rules_in(message)
-        names = rules.agents or (self.client(message.client).agent,)
-        return tuple(name for name in names if name and rules.respond != "never")
+        if rules.respond == "never":
+            return ()
+        return tuple(dict.fromkeys(self.handovers.holder(message.room, name) for name in rules.agents))
 
     # --- made equal to the files
 

@@ -49,6 +49,19 @@ async def test_it_starts_a_thread(discord: Discord, tmp_path: Path) -> None:
     assert "Which one?" in discord.said(discord.world.channels[asked.id], bar.tifa)
 
 
+async def test_what_it_says_in_a_thread_passes_its_gates(discord: Discord, tmp_path: Path) -> None:
+    gates = "evaluators: [forbidden: { words: [soup], on_found: redact }]\n"
+    bar = doing(discord, tmp_path, "{ discord/start_thread: { name: Food, text: Soup or fish? } }", more=gates)
+
+    async with bar.host():
+        asked = discord.say(bar.anna, bar.general, "go", mentions=[bar.tifa])
+        await discord.until(lambda: asked.id in discord.world.channels)
+        thread = discord.world.channels[asked.id]
+        await discord.until(lambda: any("fish" in said for said in discord.said(thread, bar.tifa)))
+
+    assert discord.said(thread, bar.tifa)[-1] == "[…] or fish?"
+
+
 async def test_it_gives_a_role(discord: Discord, tmp_path: Path) -> None:
     bar = doing(discord, tmp_path, "{ discord/add_role: { role: guest } }")
     guest = discord.world.role(bar.guild, "guest")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from carrier.host import Host
-from carrier.ledger.tables import outbox
+from carrier.ledger.tables import outbox, turns
 from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Fault, Rest, hang, page, rate_limited, reset, status
 from carrier.testing.discord.permissions import MANAGE_WEBHOOKS, SEND_MESSAGES
@@ -32,6 +32,15 @@ async def states(host: Host, count: int = 1) -> list[tuple[str, str]]:
             if len(done) == count:
                 return done
             await asyncio.sleep(MOMENT)
+
+
+async def until_closed(host: Host) -> None:
+    """Wait until a turn has ended."""
+    async with asyncio.timeout(10):
+        states: list[str] = []
+        while "closed" not in states:
+            await asyncio.sleep(MOMENT)
+            states = await host.ledger.read(lambda it: list(it.execute(select(turns.c.state)).scalars()))
 
 
 async def ask(bar: Scene) -> None:
@@ -173,6 +182,45 @@ async def test_typing_is_shown_while_an_answer_is_written_and_then_no_more(disco
         session = host.clients["bar"].client._session  # type: ignore[attr-defined]
 
         assert session.composing._typing == {}
+
+
+async def test_no_typing_is_shown_before_it_is_decided_that_it_answers(discord: Discord, tmp_path: Path) -> None:
+    files = {
+        "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\nrespond: decide\n",
+        "agents.d/script.yaml": "kind: script\nname: tifa\nrules:\n"
+        "  - { for: decide, when: soup, say: 'YES' }\n  - { for: decide, say: 'NO', delay: 0.3s }\n"
+        "  - { say: It is good. }\n",
+        "templates/decide.j2": "YES or NO?\n",
+    }
+    bar = scene(discord, tmp_path, files=files)
+
+    async with bar.host() as host:
+        discord.say(bar.anna, bar.general, "nice weather")
+        await until_closed(host)
+        untold = not discord.typed
+        discord.say(bar.anna, bar.general, "how is the soup?")
+        await bar.answered("It is good.")
+        await discord.until(lambda: discord.typed)
+
+    assert untold
+
+
+async def test_what_is_said_in_another_room_is_split_too(discord: Discord, tmp_path: Path) -> None:
+    text = "word " * 500
+    files = {
+        "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\nactions: [send_message: { rooms: [bar/cellar] }]\n",
+        "agents.d/script.yaml": "kind: script\nname: tifa\nrules:\n  - { after: send_message, say: done }\n"
+        f"  - {{ call: {{ send_message: {{ room: bar/cellar, text: '{text}' }} }} }}\n",
+    }
+    bar = scene(discord, tmp_path, files=files)
+    cellar = discord.world.text(bar.guild, "cellar")
+    bar.files.write("agents.d/bar.yaml", bar.client(f"rooms: {{ cellar: {cellar.id} }}"))
+
+    async with bar.host():
+        await ask(bar)
+        await discord.until(lambda: len(discord.said(cellar, bar.tifa)) == 2)
+
+    assert " ".join(discord.said(cellar, bar.tifa)).split() == text.split()
 
 
 async def test_typing_that_cannot_be_shown_costs_no_answer(discord: Discord, tmp_path: Path) -> None:

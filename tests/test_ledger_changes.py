@@ -11,12 +11,14 @@ from sqlalchemy import Connection, select
 from carrier.ledger import changes, cursors
 from carrier.ledger.changes import Changed
 from carrier.ledger.engine import Ledger, open_ledger
+from carrier.ledger.goals import Changed as Changing
+from carrier.ledger.goals import change as set_goal
 from carrier.ledger.intake import take_in
 from carrier.ledger.memory_log import refill, remember
 from carrier.ledger.rooms import recent
-from carrier.ledger.tables import facts, inbox, journal, memory_log, messages, tombstones
+from carrier.ledger.tables import facts, goal_changes, goals, inbox, journal, memory_log, messages, tombstones
 from carrier.ledger.turns import start, take
-from carrier.types import Attachment, Memory, Message
+from carrier.types import Attachment, GoalChange, Memory, Message
 
 CAT = Attachment("cat.png", "image/png", 4, url="https://cdn.example/cat.png")
 HELLO = Message("bar", "1", "bar/a", "discord:1", "Hello", sender_name="Anna", attachments=(CAT,))
@@ -123,10 +125,15 @@ async def test_what_was_learned_of_somebody_is_forgotten(ledger: Ledger) -> None
         Memory("f2", "tifa", "bar/a", "discord:12", "fact", "Has a dog", 1),
     ]
     await ledger.write(partial(remember, clock=ledger.clock, memories=learned))
-    what = await changed(ledger, changes.forget_facts, entity="discord:1")
+    for subject in ("discord:1", "discord:12"):
+        wish = GoalChange("diet", "set", whose="person", subject=subject, description="Eat well")
+        goal = Changing(subject, "tifa", wish, "bar/a", ID)
+        await ledger.write(partial(set_goal, clock=ledger.clock, changed=goal))
+    what = await changed(ledger, changes.forget_learned, entity="discord:1")
 
     assert what.forgotten == ("f1",)
     assert await column(ledger, facts.c.id) == ["f2"]
+    assert await column(ledger, goals.c.subject) == await column(ledger, goal_changes.c.subject) == ["discord:12"]
 
 
 async def test_where_a_client_goes_on_is_kept_by_room(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from carrier.interfaces import Given, Turn
+from carrier.interfaces import Done, Given, SayIn, Turn
 
 
 def _words(**words: str) -> Mapping[str, object]:
@@ -47,6 +47,12 @@ class StartThread(_OnDiscord):
     description = "Begin a thread at the message that you answer, and say something there first."
     parameters = _words(name="What the thread is called.", text="What you say there first.")
     repeat: Literal["never", "keyed", "safe"] = "never"
+
+    async def __call__(self, turn: Turn, /, **arguments: Any) -> Done:
+        name, text = arguments["name"], arguments["text"]
+        room = str(await self._act(self.name, turn.message, {"name": name}))
+        # Said as all else is: past the gates, on disk, and once.
+        return Done(f"The thread {name} is there, and it is said.", (SayIn(room, text),))
 
 
 class AddRole(_OnDiscord):

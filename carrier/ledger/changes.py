@@ -10,7 +10,18 @@ from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
 from carrier.ledger.memory_log import log_memory
-from carrier.ledger.tables import entities, facts, inbox, journal, memory_log, messages, tombstones, turns
+from carrier.ledger.tables import (
+    entities,
+    facts,
+    goal_changes,
+    goals,
+    inbox,
+    journal,
+    memory_log,
+    messages,
+    tombstones,
+    turns,
+)
 from carrier.types import Attachment, Memory, Message
 
 
@@ -115,12 +126,15 @@ def said_by(connection: Connection, entity: str) -> list[str]:
     return list(connection.execute(said.where(or_(messages.c.text != "", messages.c.delivered))).scalars())
 
 
-def forget_facts(connection: Connection, clock: Clock, entity: str) -> Changed:
-    """What was learned of somebody is forgotten, whoever told it; and what they are called."""
+def forget_learned(connection: Connection, clock: Clock, entity: str) -> Changed:
+    """What was learned of somebody is forgotten, whoever told it; what agents are after for them, and what they are
+    called."""
     rows = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, entity)) > 0)).all()
     ids = [row.id for row in rows if load(Memory, row.body).entity == entity]
     connection.execute(delete(facts).where(facts.c.id.in_(ids)))
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
+    for table in (goals, goal_changes):
+        connection.execute(delete(table).where(table.c.whose == "person", table.c.subject == entity))
     connection.execute(update(entities).where(entities.c.id == entity).values(name=""))
     bury(connection, clock, ids)
     return Changed(tuple(ids))

@@ -28,7 +28,7 @@ class Forgetting:
             some = ids[start : start + AT_ONCE]
             withdraw = partial(changes.withdraw, clock=self.ledger.clock, ids=some, forget=True)
             await follow(await self.ledger.write(withdraw), self.memories, self.data)
-        learned = partial(changes.forget_facts, clock=self.ledger.clock, entity=entity)
+        learned = partial(changes.forget_learned, clock=self.ledger.clock, entity=entity)
         await follow(await self.ledger.write(learned), self.memories, self.data)
         return len(ids)
 

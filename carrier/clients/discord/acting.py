@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from carrier.clients.discord.reading import clean_name
 from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
-from carrier.clients.discord.splitting import LIMIT
 from carrier.errors import ActionError, InDoubt
+from carrier.quoting import clean_name
 from carrier.types import Message
 
 if TYPE_CHECKING:
@@ -50,15 +49,13 @@ class Acting:
         await (await self._answered(message)).pin()
         return "It is pinned."
 
-    async def _start_thread(self, message: Message, name: str, text: str) -> str:
-        if len(text) > LIMIT:
-            raise ActionError(f"the text is longer than {LIMIT} characters")
+    async def _start_thread(self, message: Message, name: str) -> str:
+        """The new thread, as a room."""
         answered = await self._answered(message)
         made = await self._bot.http.start_thread_with_message(
             answered.channel.id, answered.id, name=name[:NAME_CHARS], auto_archive_duration=1440
         )
-        await self._bot.get_partial_messageable(int(made["id"])).send(text)
-        return f"The thread {made['name']} is there, and it is said."
+        return f"{message.client}/{made['id']}"
 
     async def _add_role(self, message: Message, role: str) -> str:
         guild = self._guild(message)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord.http import Route
 
-from carrier.clients.discord.reading import clean_name, within
+from carrier.clients.discord.reading import within
 from carrier.config.models.discord import DiscordSettings
 from carrier.interfaces import Deliver
+from carrier.quoting import clean_name
 from carrier.types import Message
 
 if TYPE_CHECKING:

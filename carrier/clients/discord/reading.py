@@ -1,15 +1,14 @@
 """A message of Discord as Carrier's: who says it, where, and all of it as text."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import discord
 
+from carrier.quoting import clean_name
 from carrier.types import Attachment, Message
 
-NAME_CHARS = 64
 EMBED_CHARS = 2000
 """What is read of one embed."""
 
@@ -141,13 +140,3 @@ def _moment(seconds: str) -> str:
         return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (OverflowError, OSError, ValueError):
         return seconds
-
-
-def clean_name(name: str) -> str:
-    """A name as one may say it: on one line, without what cannot be seen and what only decorates it."""
-    seen = "".join(" " if sign.isspace() else sign for sign in name if _is_seen(sign))
-    return " ".join(seen.split()).strip("*_~`|>").strip()[:NAME_CHARS]
-
-
-def _is_seen(sign: str) -> bool:
-    return sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from carrier.clients.discord.reading import clean_name
+from carrier.quoting import clean, clean_name
 from carrier.types import RoomView
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def _thread(thread: discord.Thread) -> RoomView:
 
 def _channel(channel: discord.abc.GuildChannel) -> RoomView:
     category = [clean_name(channel.category.name)] if channel.category else []
-    topic = str(getattr(channel, "topic", None) or "")
+    topic = clean(str(getattr(channel, "topic", None) or ""))
     return RoomView(f"#{clean_name(channel.name)}", topic, "channel", (*category, clean_name(channel.guild.name)))
