@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 import signal
 import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -244,3 +245,102 @@ async def test_two_hundred_kills_lose_nothing_and_double_nothing(
             print(f"\n200 kills, {words} words, {len(breaches)} breaches, {time.monotonic() - start:.0f} s")
         assert await load.wrong() == []
         assert breaches == []
+
+
+# --- naive hosts, which these tests notice ---------------------------------------------------------------------------
+
+FORGETFUL = """
+from carrier.ledger import outbox
+from carrier.clients.discord import sending
+
+outbox.sending = lambda connection, **row: None
+sending.nonce = lambda outgoing: __import__("secrets").token_hex(12)
+"""
+"""Sends before it records that it does, and by a new nonce each time."""
+HASTY = """
+import asyncio
+from carrier.clients.discord import session
+
+
+class Hasty:
+    def __init__(self, deliver):
+        self.deliver, self.later = deliver, set()
+
+    def __getattr__(self, name):
+        return getattr(self.deliver, name)
+
+    async def __call__(self, message, cursor=""):
+        await self.deliver.move({message.room: message.platform_id})
+        self.later.add(asyncio.create_task(self.store(message, cursor)))
+
+    async def store(self, message, cursor):
+        await asyncio.sleep(5)
+        await self.deliver(message, cursor)
+
+
+class CatchingUp(session.CatchingUp):
+    def __init__(self, deliver, *more):
+        super().__init__(Hasty(deliver), *more)
+
+
+session.CatchingUp = CatchingUp
+"""
+"""Takes a message as read before it has stored it."""
+
+
+async def died_after(load: Load, project: Project, program: str, holds: Callable[[], Awaitable[bool]]) -> list[str]:
+    """What is wrong after one word, where a host is killed as soon as this holds, and a good one follows."""
+    await begun(load, project)
+    host = await HostProcess.start(project, ("-c", QUICK + program + RUN))
+    try:
+        async with asyncio.timeout(SECONDS):
+            while not (await load.place.do("world"))["bots"][0]["connected"]:  # noqa: ASYNC110
+                await asyncio.sleep(MOMENT)
+            await load.say(load.rooms[0])
+            while not await holds():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    finally:
+        await host.kill()
+    with suppress(AssertionError):
+        await finished(load, project, 8)
+    return await load.wrong()
+
+
+async def test_a_host_that_sends_before_it_records_answers_twice(tmp_path: Path) -> None:
+    async with place() as there:
+        load, project = await load_in(there, tmp_path, 3)
+
+        async def is_said() -> bool:
+            return len(await load.answers(load.rooms[0])) == 2
+
+        # The answer is made, and the host dies before it hears of it.
+        await there.do(
+            "fault", on="rest", do="hang", match={"method": "POST", "path": "/messages$", "nth": 5}, how={"after": True}
+        )
+        (told,) = await died_after(load, project, FORGETFUL, is_said)
+        assert re.fullmatch("word-4 was answered [23] times", told)
+
+
+async def test_a_host_that_sends_before_it_records_is_the_only_one_that_does(tmp_path: Path) -> None:
+    async with place() as there:
+        load, project = await load_in(there, tmp_path, 3)
+
+        async def is_said() -> bool:
+            return len(await load.answers(load.rooms[0])) == 2
+
+        await there.do(
+            "fault", on="rest", do="hang", match={"method": "POST", "path": "/messages$", "nth": 5}, how={"after": True}
+        )
+        assert await died_after(load, project, "", is_said) == []
+
+
+async def test_a_host_that_takes_as_read_what_it_has_not_stored_loses_it(tmp_path: Path) -> None:
+    async with place() as there:
+        load, project = await load_in(there, tmp_path, 4)
+
+        async def is_read() -> bool:
+            (last, _), path = load.said[load.rooms[0]][-1], project.data / "ledger.db"
+            with closing(sqlite3.connect(path)) as ledger:
+                return ledger.execute("SELECT 1 FROM cursors WHERE position = ?", (last,)).fetchone() is not None
+
+        assert await died_after(load, project, HASTY, is_read) == ["word-4 was answered 0 times"]
