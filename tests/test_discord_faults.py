@@ -112,6 +112,21 @@ async def test_the_gateway_fails_and_all_is_answered_once(discord: Discord, tmp_
     assert discord.breaches == []
 
 
+async def test_frames_that_cannot_be_read_cost_no_session(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    words = talk(bar)
+
+    async with bar.host() as host:
+        for number in range(1, 4):
+            discord.gateway.send_raw('{"op": 0, "t": "MESSAGE_CR')
+            words.say()
+            await words.answered(30)
+            await discord.until(lambda number=number: discord.gateway.resumes == number)  # type: ignore[misc]
+        await words.settled(host)
+
+    assert discord.gateway.identifies(bar.tifa) == 1
+
+
 async def test_heartbeats_nobody_answers_cost_nothing(discord: Discord, tmp_path: Path) -> None:
     bar = scene(discord, tmp_path, CLIENT)
     discord.gateway.heartbeat = 0.4
