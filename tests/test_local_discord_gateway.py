@@ -400,3 +400,16 @@ async def test_the_journal_of_frames_holds_no_token() -> None:
     async with a_place() as place, identified(place.discord, place.tifa):
         assert place.tifa.token not in repr(place.discord.gateway.heard)
         assert place.discord.gateway.heard[0].data["intents"] == CHAT
+
+
+async def test_a_session_that_nobody_resumed_in_time_is_forgotten_when_something_is_said() -> None:
+    async with a_place(identify_every=0.0) as place:
+        async with identified(place.discord, place.tifa):
+            place.discord.gateway.abort()
+            await place.discord.until(lambda: not place.discord.gateway.connections)
+        async with identified(place.discord, place.tifa) as line:
+            place.discord.clock.advance(place.discord.gateway.resumable + 1)
+            place.discord.say(place.anna, place.general, "hello")
+            await line.event("MESSAGE_CREATE")
+
+            assert len(place.discord.gateway.sessions) == 1

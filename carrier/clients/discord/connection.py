@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -114,6 +115,7 @@ class Bot(discord.Client):
 
     def _has_socket(self, socket: DiscordWebSocket) -> None:
         self.sockets[socket.shard_id or 0] = socket
+        setattr(socket, "received_message", partial(_received, socket.received_message))  # noqa: B010
 
     async def may_begin(self) -> None:
         """Wait until the first session may begin."""
@@ -195,6 +197,14 @@ class ShardedBot(Bot, discord.AutoShardedClient):
 
     async def on_shard_disconnect(self, shard: int) -> None:
         self.shard_gone(shard)
+
+
+async def _received(receive: Callable[[Any], Awaitable[None]], frame: str | bytes) -> None:
+    """What one frame says; one that cannot be read is a broken connection, from which the session goes on."""
+    try:
+        await receive(frame)
+    except (ValueError, zlib.error) as error:
+        raise aiohttp.ClientPayloadError(f"the gateway sent what cannot be read: {error}") from error
 
 
 def _parsed(event: str, parse: Callable[[Any], None], data: Any) -> None:

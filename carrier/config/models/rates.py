@@ -38,11 +38,16 @@ class Rate:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(cls.read)
+        # What is written out has to be readable again.
+        written = core_schema.to_string_ser_schema()
+        return core_schema.no_info_plain_validator_function(cls.read, serialization=written)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{_RATE}$"}
+
+    def __str__(self) -> str:
+        return f"{self.amount}/{self.per}"
 
 
 @dataclass(frozen=True, slots=True)

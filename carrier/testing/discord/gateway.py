@@ -138,7 +138,7 @@ class Gateway:
         """Something happened in the world: each session that may know of it is told."""
         # What many sessions keep to be told again is one thing, not a copy each.
         seen: dict[Reader, Mapping[str, Any]] = {}
-        for session in [it for it in self.sessions.values() if not self._ended(it)]:
+        for session in [it for it in list(self.sessions.values()) if not self._ended(it)]:
             if self._concerns(event, session):
                 reader = self._reader(session)
                 seen[reader] = seen.get(reader) or event.data(reader)
