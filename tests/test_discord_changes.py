@@ -59,7 +59,7 @@ async def test_what_is_remembered_follows_an_edit(discord: Discord, tmp_path: Pa
         await until_heard(host, 1)
         discord.edit(said, "my cat is called Sith")
         async with asyncio.timeout(10):
-            while await recalled(host, bar, "cat") != ["my cat is called Sith"]:
+            while await recalled(host, bar, "cat") != ["my cat is called Sith"]:  # noqa: ASYNC110
                 await asyncio.sleep(MOMENT)
 
         assert [message.text for message in await heard(host)] == ["my cat is called Sith"]
