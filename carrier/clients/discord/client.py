@@ -60,8 +60,8 @@ class Discord:
 
     def split(self, outgoing: Outgoing) -> Sequence[Outgoing]:
         """Messages that Discord takes: the first refers to what is answered, files come with the last."""
-        answer = outgoing if self._settings.reply else replace(outgoing, reply_to="")
-        return list(divided(answer, self._settings.long))
+        found = list(divided(outgoing, self._settings.long))
+        return found if self._settings.reply else [replace(each, reply_to="") for each in found]
 
     async def send(self, outgoing: Outgoing) -> str:
         return await (await self._connected()).sending.send(outgoing)

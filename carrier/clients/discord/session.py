@@ -148,13 +148,12 @@ class Session:
         return snowflake(time.time_ns() // 1000 - int(self._settings.backfill.age * 1_000_000))
 
     async def _look(self, room: str, after: int) -> list[Message]:
-        if not self._settings.backfill.age:
-            return []
         id = room.partition("/")[2]
         channel = self.bot.get_channel(int(id)) if id.isdigit() else await self.rooms.channel(room)
+        if not self._settings.backfill.age or not isinstance(channel, discord.abc.Messageable):
+            return []
         found: list[Message] = []
         try:
-            assert isinstance(channel, discord.abc.Messageable)
             most = self._settings.backfill.messages
             async for message in channel.history(limit=most, after=discord.Object(after), oldest_first=False):
                 if self._concerns_it(message):
