@@ -1,6 +1,7 @@
 """A host inside the test whose model is a server on loopback, with a project to make things fail in."""
 
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -87,7 +88,7 @@ async def hang() -> str:
 
 
 def hang_in_a_thread() -> str:
-    time.sleep(0.2)
+    time.sleep(2)
 
 
 def tell_secret() -> str:
@@ -140,6 +141,13 @@ class Served:
         # The host may be writing the same at this moment: twice in the log counts as once.
         found: dict[str, Any] = next(event for event in events if event["id"] == turn)
         return found
+
+
+def result(said: str) -> str:
+    """What came of an action, out of an answer of a server that repeats it; it has to stand between its marks."""
+    marked = re.fullmatch(r"you said: <outside (\w+)>\n(.*)\n</outside \1>", said, re.DOTALL)
+    assert marked, said
+    return marked[2]
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ async def test_a_picture_is_shown_to_a_model_that_sees(tmp_path: Path) -> None:
 
     assert told == {"type": "text", "text": "Look at this.\n\n[file cat.png]"}
     assert shown["image_url"]["url"] == f"data:image/png;base64,{b64encode(PNG).decode()}"
-    assert host.server.requests[-1]["messages"][1]["content"] == "user: Look at this.\n\n[file cat.png]"
+    assert host.server.requests[-1]["messages"][1]["content"] == "Look at this.\n\n[file cat.png]"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_text_is_told_as_text_and_anything_else_by_its_name(tmp_path: Path
         text = await send(host, "menu.txt", b"Soup, 3 gil", "text/plain")
         other = await send(host, "tune.mp3", b"\0\xff", "audio/mpeg")
 
-    assert text == "Look at this.\n\n[file menu.txt]\nSoup, 3 gil"
+    assert text == "Look at this.\n\n[file menu.txt]\n> Soup, 3 gil"
     assert other == "Look at this.\n\n[file tune.mp3]"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from carrier.testing.openai_server import Answer
-from tests.served import SECRET, Served, served
+from tests.served import SECRET, Served, result, served
 
 # litellm's own, in each streamed chunk.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning")
@@ -100,7 +100,7 @@ async def test_an_unknown_tool_is_told_to_the_model_and_the_turn_goes_on(host: S
 
     ended = await host.ask()
 
-    assert ended["text"].startswith("you said: [failed] there is no action 'fly'; there are boom,")
+    assert result(ended["text"]).startswith("[failed] there is no action 'fly'; there are boom,")
     assert (await host.event(ended["turn"]))["actions"] == [{"name": "fly", "status": "failed"}]
 
 
@@ -128,7 +128,7 @@ async def test_whatever_an_action_does_the_model_reads_what_came_of_it(host: Ser
 
     ended = await host.ask()
 
-    assert (ended["outcome"], ended["text"]) == ("answered", f"you said: {text}")
+    assert (ended["outcome"], result(ended["text"])) == ("answered", text)
     assert (await host.event(ended["turn"]))["actions"] == [{"name": name, "status": status}]
 
 
@@ -137,5 +137,5 @@ async def test_a_secret_that_an_action_tells_does_not_leave(host: Served, caplog
 
     ended = await host.ask()
 
-    assert ended["text"] == "you said: the key is [secret]"
+    assert result(ended["text"]) == "the key is [secret]"
     assert SECRET not in str(await host.event(ended["turn"])) + caplog.text

@@ -25,6 +25,7 @@ from carrier.types import (
     Agent,
     AgentLimits,
     Budget,
+    Character,
     Completion,
     Message,
     Permissions,
@@ -68,7 +69,8 @@ def add_asker(host: LittleHost, *answers: Any, agent: Agent = AGENT, of: str = "
 
 async def test_a_colleague_answers_by_itself_and_the_asker_goes_on_with_it(host: LittleHost) -> None:
     model, other = add_asker(host, "Some 1300 m."), ListedModel("1308 m")
-    host.add(named("cid"), other, chat="You are {{ agent.name }}, and nobody else.")
+    cid = named("cid", character=Character("cid", "Cid"))
+    host.add(cid, other, chat="You are {{ agent.name }}, and nobody else.")
 
     ended = await host.ask("How deep?")
 

@@ -20,7 +20,7 @@ from carrier.testing.openai_server import Answer
 from carrier.testing.projects import Project, project
 from carrier.testing.runtimes import little_host
 from carrier.types import Message
-from tests.served import FILES, Served, served
+from tests.served import FILES, Served, result, served
 
 PARTS = {
     "actions/parts.py": '''
@@ -65,6 +65,10 @@ entrypoint: "actions/parts.py:look_back"
     .replace("evaluators: [no_secrets]", "evaluators: [no_secrets, wary, look_back]\ntemplates: { chat: tifa.j2 }"),
     "templates/tifa.j2": "You are {{ agent.name }}. It is {{ weather }}.\n",
 }
+CLUMSY = {
+    "agents.d/clumsy.yaml": "character: { bio: Cannot count. }\ntemplates: { chat: clumsy.j2 }\n",
+    "templates/clumsy.j2": "{{ 1 // (message.text | length - message.text | length) }}\n",
+}
 DOWN = Answer(status=503)
 ARCHITECTURE = Path(__file__).parent.parent / "docs/architecture.md"
 
@@ -103,7 +107,7 @@ async def test_a_provider(host: Served, caplog: pytest.LogCaptureFixture) -> Non
     """It is empty in the templates, logged, the turn goes on."""
     with_it, without = await host.ask("Hello"), await host.ask("Hello, no weather")
 
-    systems = [request["messages"][0]["content"] for request in host.server.requests]
+    systems = [request["messages"][0]["content"].splitlines()[0] for request in host.server.requests]
     assert [with_it["outcome"], without["outcome"]] == ["answered", "answered"]
     assert systems == ["You are tifa. It is sunny.", "You are tifa. It is ."]
     assert "the provider weather failed; the turn goes on without it" in caplog.text
@@ -130,7 +134,7 @@ async def test_an_action(host: Served) -> None:
 
     ended = await host.ask()
 
-    assert ended["text"] == "you said: [failed] boom failed: RuntimeError: it went off"
+    assert result(ended["text"]) == "[failed] boom failed: RuntimeError: it went off"
 
 
 async def test_an_action_cut_off_by_a_crash_or_its_time_limit(host: Served, caplog: pytest.LogCaptureFixture) -> None:
@@ -139,7 +143,7 @@ async def test_an_action_cut_off_by_a_crash_or_its_time_limit(host: Served, capl
 
     ended = await host.ask()
 
-    assert ended["text"] == "you said: [in doubt] hang was stopped half-way: it took longer than 0.05 s"
+    assert result(ended["text"]) == "[in doubt] hang was stopped half-way: it took longer than 0.05 s"
     assert "tifa: hang is in doubt" in caplog.text
 
 
@@ -151,6 +155,35 @@ async def test_a_gate(host: Served) -> None:
 
     assert (ended["outcome"], ended["text"]) == ("held", "I would rather not.")
     assert "riddle" not in str(await host.caller.get("/tifa/history"))
+
+
+async def test_a_colleague_that_is_asked(tmp_path: Path) -> None:
+    """The asker's model is told, and the turn goes on."""
+    asker = {"agents.d/tifa.yaml": FILES["agents.d/tifa.yaml"] + "delegates: [clumsy]\n"}
+    async with served(tmp_path, CLUMSY | asker) as host:
+        host.answers(Answer(calls=(("ask_clumsy", '{"question": "How many?"}'),)))
+
+        ended = await host.ask()
+
+    assert (ended["outcome"], result(ended["text"])) == ("answered", "[failed] clumsy could not answer")
+
+
+async def test_an_agent_that_was_handed_a_conversation_is_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first one answers again, and the log says so."""
+    giver = {"agents.d/tifa.yaml": FILES["agents.d/tifa.yaml"] + "handoffs: [cloud]\n"}
+    async with served(tmp_path, giver) as host:
+        host.answers(Answer(calls=(("hand_to_cloud", '{"summary": "They ask for Cloud."}'),)))
+        given, following = await host.ask(), await host.ask()
+        host.files.edit("agents.d/tifa.yaml", "handoffs: [cloud]", "handoffs: []")
+        host.files.remove("agents.d/cloud.yaml")
+        await host.caller.post("/config/reload", {})
+        again = await host.ask("Are you there?")
+
+    assert [each["agent"] for each in (given, following, again)] == ["cloud", "cloud", "tifa"]
+    assert again["text"] == "you said: user: Are you there?"
+    assert "api/@user: cloud is gone, and tifa answers again" in caplog.text
 
 
 async def test_a_reflection(host: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -194,7 +227,7 @@ async def test_memory(tmp_path: Path) -> None:
         memory = (await host.status())["memory"]
 
     told = [message["content"] for message in host.server.requests[-1]["messages"]]
-    assert told[1:] == ["user: one", "you said: one", "two"]
+    assert told[1:] == ["one", "you said: one", "two"]
     assert (memory["ready"], memory["waiting"]) == (False, 4)
     assert "memory" in memory["problem"]
 
@@ -264,10 +297,8 @@ async def test_one_agent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
         "agents.d/lost.yaml": "character: { bio: Misses its code. }\nactions: [missing]\n",
         "actions/missing.yaml": 'name: missing\ntype: python\nentrypoint: "actions/missing.py:fetch"\n',
         "actions/missing.py": "raise RuntimeError('a bug')\n\n\ndef fetch() -> str:\n    return ''\n",
-        "agents.d/clumsy.yaml": "character: { bio: Cannot count. }\ntemplates: { chat: clumsy.j2 }\n",
-        "templates/clumsy.j2": "{{ 1 // (message.text | length - message.text | length) }}\n",
     }
-    async with served(tmp_path, more) as host:
+    async with served(tmp_path, CLUMSY | more) as host:
         clumsy, tifa = await host.ask(agent="clumsy"), await host.ask()
         broken = (await host.status())["broken"]
 
@@ -295,7 +326,7 @@ async def test_a_new_version_that_does_not_come_to_life(host: Served) -> None:
     host.answers(Answer(calls=(("boom", "{}"),)))
 
     assert (broken["applied"], meanwhile["text"], mended["applied"]) == (False, "you said: Hello", True)
-    assert (await host.ask())["text"].endswith("it went off again")
+    assert result((await host.ask())["text"]).endswith("it went off again")
 
 
 async def test_a_turn_that_kills_the_process(tmp_path: Path) -> None:

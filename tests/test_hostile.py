@@ -101,7 +101,12 @@ memory: { scope: agent }
 knowledge: [knowledge/*.md]
 __ELEPHANT__
 ---
-{ kind: client, name: chat, type: "carrier.testing.clients:MadeClient", agent: victim, greeting: victim }
+kind: client
+name: chat
+type: "carrier.testing.clients:MadeClient"
+agent: victim
+greeting: victim
+access: { bots: all }
 ---
 { kind: client, name: club, type: "carrier.testing.clients:MadeClient", agent: elephant, greeting: elephant }
 """

@@ -355,5 +355,15 @@ async def test_nobody_is_called_as_the_agent_or_the_system_is(host: LittleHost, 
     assert re.fullmatch(r"\w+ \(#[0-9a-f]{4}\)", (await names(host, ("chat:1", name)))[0])
 
 
+@pytest.mark.parametrize("name", ["", "***", "\u2028"])
+async def test_among_several_nobody_speaks_without_a_name(host: LittleHost, name: str) -> None:
+    assert await names(host, ("chat:1", "Anna"), ("chat:2", name)) == ["Anna", "2"]
+    assert "(#" in (await names(host, ("chat:1", "Anna"), ("chat:anna", name)))[-1]
+
+
+async def test_who_is_alone_needs_no_name(host: LittleHost) -> None:
+    assert await names(host, ("chat:1", ""), ("chat:1", "")) == ["", ""]
+
+
 async def test_who_cannot_be_taken_for_another_keeps_a_plain_name(host: LittleHost) -> None:
     assert await names(host, ("chat:1", "Anna"), ("chat:2", "Ben"), ("chat:1", "Anna")) == ["Anna", "Ben", "Anna"]

@@ -129,6 +129,9 @@ SPEAKERS = ("system", "assistant", "developer", "tool", "operator", "admin")
 def _names(agent: Agent, said: Sequence[Line | Message]) -> Mapping[str, str]:
     """What everybody is called, by sender: where a name could be taken for another's, something of theirs beside it."""
     people = {each.sender: clean_name(each.sender_name) for each in said if not getattr(each, "own", False)}
+    if len(people) > 1:
+        # Who had no name among them could begin a line with another's.
+        people = {sender: name or clean_name(sender.partition(":")[2]) for sender, name in people.items()}
     called = Counter(folded(name) for name in people.values())
     called.update(map(folded, (agent.name, agent.character.display_name, agent.character.username, *SPEAKERS)))
     return {

@@ -98,7 +98,7 @@ class FakeClient:
         async with self._changed:
             self._changed.notify_all()
 
-    async def until(self, sent: int = 0, attempts: int = 0, seconds: float = 5.0) -> None:
+    async def until(self, sent: int = 0, attempts: int = 0, seconds: float = 20.0) -> None:
         """Wait until so much was sent and tried; raises TimeoutError."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: len(self.sent) >= sent and len(self.attempts) >= attempts)
