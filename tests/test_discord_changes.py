@@ -1,10 +1,11 @@
 """What is edited or deleted on Discord: before its turn, and afterwards."""
 
+import asyncio
 from pathlib import Path
 
 from carrier.host import Host
 from carrier.testing.discord import Discord, File
-from carrier.testing.hosts import until
+from carrier.testing.hosts import MOMENT, until
 from carrier.types import Scope
 from tests.discord_scene import Scene, heard, scene, until_heard
 
@@ -57,12 +58,11 @@ async def test_what_is_remembered_follows_an_edit(discord: Discord, tmp_path: Pa
         said = discord.say(bar.anna, bar.general, "my cat is called Cait")
         await until_heard(host, 1)
         discord.edit(said, "my cat is called Sith")
-        texts: list[str] = []
-        while texts != ["my cat is called Sith"]:
-            texts = [message.text for message in await heard(host)]
-        await discord.until(lambda: True)
+        async with asyncio.timeout(10):
+            while await recalled(host, bar, "cat") != ["my cat is called Sith"]:  # noqa: ASYNC110
+                await asyncio.sleep(MOMENT)
 
-        assert "my cat is called Cait" not in await recalled(host, bar, "cat")
+        assert [message.text for message in await heard(host)] == ["my cat is called Sith"]
 
 
 async def test_an_edit_is_ignored_afterwards_where_that_is_wanted(discord: Discord, tmp_path: Path) -> None:
