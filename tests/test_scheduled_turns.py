@@ -252,6 +252,8 @@ async def test_a_draft_is_made_before_its_time_and_shown_to_those_who_may_approv
         "#1: Tifa is going to say in chat/garden, for tifa.hello@2026-11-21T14:00:00Z:\nSleep well.\n"
         "Answer `approve 1` or `refuse 1`."
     ]
+    asks = await both.host.ledger.read(lambda it: it.execute(select(outbox.c.asks)).scalars().all())
+    assert asks == ["1"]
     assert await both.sent() == []
 
 

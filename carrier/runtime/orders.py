@@ -1,5 +1,6 @@
 """What a schedule orders of a turn: how its slot ends, and what is shown of words that somebody has to approve."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,9 @@ from carrier.ledger import approvals, slots
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.slots import Slot
-from carrier.ledger.turns import send
 from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
-from carrier.types import ActionCall, Agent, Message, Response
+from carrier.types import ActionCall, Agent, Message, Outgoing, Response
 
 _SECOND = 1_000_000
 
@@ -29,14 +29,16 @@ def is_draft(slot: Slot | None) -> bool:
 
 def end_slot(
     connection: Connection, clock: Clock, slot: Slot, agent: Agent, turn: str, room: str, response: Response, error: str
-) -> None:
+) -> Outgoing | None:
     """Write down what became of a slot, in the transaction that closes its turn; a draft waits for approval from now
-    on, and those who may approve it are told."""
+    on, and what is returned asks those who may approve it."""
     asked = _asked(slot, agent, turn, room, response.text, clock) if is_draft(slot) and response.text.strip() else None
     number = slots.worked(connection, clock, slot, *_ending(slot, response, error), asked)
-    text = _question(agent, number, slot, response.text, room) if number else ""
-    if number and (outgoing := notice(agent.approvals.room, f"{turn}/notice", text, agent.name)):
-        send(connection, clock, outgoing)
+    if not number:
+        return None
+    text = _question(agent, number, slot, response.text, room)
+    asks = notice(agent.approvals.room, f"{turn}/notice", text, agent.name)
+    return replace(asks, asks=number) if asks else None
 
 
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:

@@ -230,7 +230,9 @@ class OpenTurn:
 
         def transaction(connection: Any, clock: Any) -> bool:
             if self.slot:
-                end_slot(connection, clock, self.slot, self.agent, self.id, self.message.room, response, error)
+                room = self.message.room
+                asks = end_slot(connection, clock, self.slot, self.agent, self.id, room, response, error)
+                self._ask(connection, clock, asks)
             elif notice:
                 rows.send(connection, clock, notice)
             return close(connection, clock)
@@ -362,8 +364,7 @@ class OpenTurn:
                 notice = asking.notice(self.agent, number, asked, cause, shown)
                 key, client = f"{self.id}/{name}/notice", settings.room.partition("/")[0]
                 asks = Outgoing(key, client, settings.room, notice, self.agent.name, asks=number)
-                for outgoing in self.turns.abilities.split(named(self.agent, asks)):
-                    rows.send(connection, clock, outgoing)
+                self._ask(connection, clock, asks)
             return result, new
 
         self.journal.submit(transaction)
@@ -374,6 +375,10 @@ class OpenTurn:
             self.turns.more_to_send(settings.room.partition("/")[0])
         found: ActionResult | Full = result
         return found
+
+    def _ask(self, connection: Connection, clock: Any, asks: Outgoing | None) -> None:
+        for outgoing in self.turns.abilities.split(named(self.agent, asks)) if asks else ():
+            rows.send(connection, clock, outgoing)
 
     def _room_of_decisions(self, connection: Connection) -> str:
         """Where what somebody decides is followed up: where this is talked about, whoever asked whom on the way."""
