@@ -145,7 +145,7 @@ class Served:
 
 def result(said: str) -> str:
     """What came of an action, out of an answer of a server that repeats it; it has to stand between its marks."""
-    marked = re.fullmatch(r"you said: <outside (\w+)>\n(.*)\n</outside \1>", said, re.DOTALL)
+    marked = re.fullmatch(r"you said: <outside (\w+)>\nWhat follows.*?\n\n(.*)\n</outside \1>", said, re.DOTALL)
     assert marked, said
     return marked[2]
 
