@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import reload
+from benchmarks import reload, uploads
 from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, percentile, sentence
 
@@ -123,6 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carrier-bench-") as folder:
         asyncio.run(measure(Path(folder)))
     reload.main()
+    uploads.main()
 
 
 main()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.types import (
@@ -232,6 +233,29 @@ class MemoryLog(Protocol):
 
     async def remembered(self, ids: Collection[str]) -> None:
         """These are on the memory store's disk: forget that they wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A file that the world can fetch: what it is called there, and where."""
+
+    name: str
+    url: str
+    size: int
+    media_type: str
+
+
+class MediaHost(Protocol):
+    """A place where platforms fetch pictures and videos. Its errors are `Passing` and `Refused`."""
+
+    async def put(self, file: Path, media_type: str) -> Hosted:
+        """The file where everybody can fetch it; it was fetched from there before this returns."""
+
+    async def remove(self, name: str) -> None:
+        """Take it away; what is gone already is no error."""
+
+    async def sweep(self, older: float) -> list[str]:
+        """Take away what was put there more than so many seconds ago and is not needed; returns the names."""
 
 
 @dataclass(frozen=True, slots=True)

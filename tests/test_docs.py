@@ -95,7 +95,7 @@ def test_each_dependency_is_told_of_and_no_other() -> None:
 
     rows = re.findall(r"^\| `([^`]+)`", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
 
-    assert sorted(rows) == sorted(Requirement(line).name for line in declared)
+    assert sorted(rows) == sorted({Requirement(line).name for line in declared})
 
 
 def problems(block: Block, folder: Path) -> list[str]:

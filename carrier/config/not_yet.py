@@ -41,7 +41,6 @@ def _always(value: object) -> bool:
 
 _WORDS = (
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
-    _Word("host", "media_hosts", "warning"),
     _Word("host", "notify", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
