@@ -13,6 +13,7 @@ CarrierError
  ├─ ActionError            an action's own "this did not work", for the model to read
  │   └─ InDoubt            it may have taken effect, and nobody can say
  └─ ClientError            a platform did not take something
+     ├─ PostError          a step of a post did not work; `remedy` says what may be done
      ├─ Passing            worth another try, after `retry_after` seconds
      ├─ Refused            for good: this one thing will never be taken
      ├─ CannotLook         the platform cannot be asked whether something was sent
@@ -128,3 +129,20 @@ class CannotLook(ClientError):
 
 class Unauthorized(ClientError):
     """The platform does not accept the client's credentials."""
+
+
+PostRemedy = Literal["retry", "again", "renew", "poll", "wait", "fix", "sign in", "human", "look"]
+"""The same call once more; twice at the most; with a new container; when it is ready; after a while; when somebody has
+changed the post, signed in anew, or seen to the account; not before it was looked whether the post is live."""
+
+
+class PostError(ClientError):
+    """A step on a post's way out did not work, or nobody knows whether it did.
+
+    `wait` is in how many seconds it may be tried again, where the platform says so.
+    """
+
+    def __init__(self, message: str, remedy: PostRemedy, wait: float = 0.0):
+        self.remedy: PostRemedy = remedy
+        self.wait = wait
+        super().__init__(message)

@@ -245,6 +245,61 @@ class Hosted:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A post that a platform has been told of, and how far it is with it; `why` says what it says of an error."""
+
+    id: str
+    status: Literal["in progress", "finished", "published", "error", "expired", "gone"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePost:
+    """A post as everybody sees it; `at` is in seconds since 1970."""
+
+    id: str
+    kind: str
+    caption: str
+    at: float
+    permalink: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many posts the platform has counted within so many seconds, and how many it takes."""
+
+    used: int
+    total: int
+    seconds: float
+
+
+class Publisher(Protocol):
+    """A client that puts posts on its platform, one call at a time; each raises PostError, and none repeats itself."""
+
+    async def quota(self) -> Quota: ...
+
+    async def create(self, parameters: Mapping[str, object]) -> str:
+        """Tell the platform of a post or a part of one; returns the container's id."""
+
+    async def container(self, id: str) -> Container: ...
+
+    async def publish(self, container: str) -> str:
+        """Order it to be published; returns the id of what is live. Tried once: what follows an error is up to who
+        asked."""
+
+    async def recent(self, since: float) -> Sequence[LivePost]:
+        """What is live since then, in seconds since 1970, the newest first; stories too."""
+
+    async def permalink(self, id: str) -> str: ...
+
+    async def comment(self, id: str, text: str) -> str:
+        """Put a comment below what is live; returns the comment's id."""
+
+    async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
+        """The account's own comments below it, as (id, text)."""
+
+
 class MediaHost(Protocol):
     """A place where platforms fetch pictures and videos. Its errors are `Passing` and `Refused`."""
 
