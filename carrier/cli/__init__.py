@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, making, talking, testing
+from carrier.cli import cards, doctor, files, instagram, making, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -104,6 +104,7 @@ COMMANDS = (
     files.fmt,
     making.new,
     doctor.doctor,
+    instagram.dev_instagram,
 )
 
 for command in COMMANDS:
