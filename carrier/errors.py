@@ -139,10 +139,10 @@ changed the post, signed in anew, or seen to the account; not before it was look
 class PostError(ClientError):
     """A step on a post's way out did not work, or nobody knows whether it did.
 
-    `wait` is in how many seconds it may be tried again, where the platform says so.
+    `wait` is in how many seconds it may be tried again, where the platform says so; `code` is its own for it.
     """
 
-    def __init__(self, message: str, remedy: PostRemedy, wait: float = 0.0):
+    def __init__(self, message: str, remedy: PostRemedy, wait: float = 0.0, code: str = ""):
         self.remedy: PostRemedy = remedy
-        self.wait = wait
+        self.wait, self.code = wait, code
         super().__init__(message)

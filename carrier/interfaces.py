@@ -10,11 +10,13 @@ from carrier.types import (
     ActionResult,
     Agent,
     Completion,
+    Hosted,
     Line,
     Memory,
     Message,
     Outgoing,
     Person,
+    PostContent,
     Recalled,
     Request,
     Response,
@@ -236,16 +238,6 @@ class MemoryLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Hosted:
-    """A file that the world can fetch: what it is called there, and where."""
-
-    name: str
-    url: str
-    size: int
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Container:
     """A post that a platform has been told of, and how far it is with it; `why` says what it says of an error."""
 
@@ -267,15 +259,24 @@ class LivePost:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many posts the platform has counted within so many seconds, and how many it takes."""
+    """How many posts the platform has counted within so many seconds, and how many it takes; None: it does not say."""
 
     used: int
-    total: int
+    total: int | None
     seconds: float
 
 
 class Publisher(Protocol):
     """A client that puts posts on its platform, one call at a time; each raises PostError, and none repeats itself."""
+
+    def parts(self, content: PostContent, urls: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """What is told of a carousel's pictures, one by one, before it is told of the whole; empty for all else.
+
+        `urls` is where its files are fetched, the cover's last where it has one.
+        """
+
+    def whole(self, content: PostContent, urls: Sequence[str], parts: Sequence[str]) -> Mapping[str, object]:
+        """What is told of the post; `parts` are the containers of its pictures."""
 
     async def quota(self) -> Quota: ...
 

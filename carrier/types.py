@@ -6,6 +6,7 @@ within one ledger, so they order as well as date. Ids say their cause and are th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -266,6 +267,115 @@ class Person:
     id: str
     """The entity, `platform:id`."""
     name: str
+
+
+# --- what is published ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PostFile:
+    """A picture or a video, by its path from the project's folder and the SHA-256 of what it held."""
+
+    path: str
+    digest: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostTag:
+    """Somebody who is seen, and where: from the left and from the top, as shares of the whole."""
+
+    username: str
+    x: float | None = None
+    y: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostContent:
+    """What goes out, to the letter."""
+
+    kind: Literal["image", "carousel", "reel", "story"]
+    files: tuple[PostFile, ...]
+    caption: str = ""
+    first_comment: str = ""
+    alt_text: str = ""
+    collaborators: tuple[str, ...] = ()
+    user_tags: tuple[PostTag, ...] = ()
+    location_id: str = ""
+    cover: PostFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A file that the world can fetch: what it is called there, and where."""
+
+    name: str
+    url: str
+    size: int
+    media_type: str
+
+
+PostState = Literal[
+    "draft",  # waits for somebody to approve it
+    "approved",  # goes out when its time has come
+    "uploading",  # its files are being put where they can be fetched
+    "creating",  # the platform is being told of it
+    "preparing",  # the platform fetches and prepares it
+    "ordered",  # it was told to publish it, and it is not known yet whether it did
+    "published",  # it is live; its first comment may still be due
+    "done",
+    "failed",
+    "unconfirmed",  # nobody can say whether it is live: somebody has to look
+    "missed",  # its time had passed before it could be ordered
+    "rejected",
+]
+OVER: frozenset[PostState] = frozenset(("done", "failed", "unconfirmed", "missed", "rejected"))
+"""Nothing more happens by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Something to publish, and how far it has got; times as the ledger has them."""
+
+    id: str
+    client: str
+    agent: str
+    content: PostContent
+    state: PostState
+    due: int
+    """When it is to go out."""
+    expires: int
+    """Not ordered by then, it is missed."""
+    slot: str = ""
+    version: int = 0
+    """Of this row: who changes it has to have seen the newest."""
+    hosted: tuple[Hosted, ...] = ()
+    parts: tuple[str, ...] = ()
+    container: str = ""
+    since: int = 0
+    """When its state began."""
+    ordered: int = 0
+    resent: bool = False
+    media: str = ""
+    """The platform's id of what is live; empty: not known."""
+    permalink: str = ""
+    comment: str = ""
+    """Of the first comment: empty, `begun`, or its id."""
+    attempts: int = 0
+    """Of what is being tried."""
+    renewals: int = 0
+    """How often it was begun anew with another container."""
+    wakes: int = 0
+    """Nothing is tried before."""
+    reason: str = ""
+    """Why it waits, or how it ended."""
+    stuck: bool = False
+    """It waits for somebody to see to the account."""
+
+    @property
+    def digest(self) -> str:
+        """Of all that goes out: what somebody approves."""
+        return sha256(repr((self.client, self.content)).encode()).hexdigest()
 
 
 # --- who an agent is: files resolved into values that hold all they rest on ---------------------------

@@ -28,6 +28,7 @@ class Graph:
     url: str
     """With its version, as in https://graph.facebook.com/v25.0"""
     token: Callable[[], str]
+    read_seconds: float = READ_SECONDS
     paused_until: float = 0.0
     """By the loop's clock: the platform has asked for a pause."""
     _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
@@ -35,7 +36,7 @@ class Graph:
     async def get(self, path: str, **query: object) -> Mapping[str, Any]:
         return await self._call("GET", path, query, publishing=False)
 
-    async def post(self, path: str, publishing: bool = False, **form: object) -> Mapping[str, Any]:
+    async def post(self, path: str, form: Mapping[str, object], publishing: bool = False) -> Mapping[str, Any]:
         """`publishing` says that something becomes visible by it: then an error leaves it open whether it did."""
         return await self._call("POST", path, form, publishing)
 
@@ -49,7 +50,7 @@ class Graph:
     async def _call(self, method: str, path: str, values: Mapping[str, object], publishing: bool) -> Mapping[str, Any]:
         self._obey_pause()
         if not self._client:
-            self._client = await asyncio.to_thread(_new_client)
+            self._client = await asyncio.to_thread(_new_client, self.read_seconds)
         told = {key: _written(value) for key, value in values.items() if value is not None}
         place: dict[str, Any] = {"data": told} if method == "POST" else {"params": told}
         headers = {"authorization": f"Bearer {self.token()}"}
@@ -135,17 +136,18 @@ def _error(call: str, told: Mapping[str, Any], publishing: bool) -> PostError:
     code, subcode = _number(told.get("code")), _number(told.get("error_subcode"))
     words = told.get("error_user_msg") or told.get("message") or "no reason given"
     what = remedy(code, subcode, told.get("is_transient") is True, publishing)
-    return PostError(f"{call}: {str(words)[:300]} ({code}{f'/{subcode}' if subcode else ''})", what)
+    named = f"{code}/{subcode}" if subcode else str(code)
+    return PostError(f"{call}: {str(words)[:300]} ({named})", what, code=named)
 
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _new_client() -> "httpx.AsyncClient":
+def _new_client(read_seconds: float) -> "httpx.AsyncClient":
     import httpx
 
     # It writes whole addresses down.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
     return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from carrier.errors import ClientError, Passing
-from carrier.interfaces import Hosted
 from carrier.media.hosting.naming import PART, is_ours, new_name
 from carrier.media.hosting.showing import SOON, see
+from carrier.types import Hosted
 
 SLOWEST = 100_000
 """Bytes a second: an upload that is slower than this for its size is given up."""
