@@ -55,7 +55,10 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for other in FLOOR_OF)}
 """Packages whose modules stand on several floors."""
 
-HEAVY = ("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp")
+HEAVY = (
+    "litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp",
+    "PIL", "av", "aiohttp",
+)  # fmt: skip
 """Costs too much to be imported before the host listens."""
 
 ROOT = Path(__file__).parent.parent
