@@ -14,6 +14,8 @@ from carrier.analytics import EventLog, Stats, stats
 from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn
 from carrier.ledger import people
 from carrier.ledger.rooms import END_OF_TIME
+from carrier.media.checks import kind_of, post_faults
+from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
@@ -28,6 +30,7 @@ from carrier.types import (
     Agent,
     Choice,
     ClientDefinition,
+    Fault,
     Line,
     Memory,
     ModelProfile,
@@ -157,6 +160,11 @@ def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:
 def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     """What the event log of the last days says."""
     return stats(data / "events", agent, days)
+
+
+def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+    """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
+    return post_faults(kind or kind_of(files), files, caption=caption)
 
 
 def open_memories(folder: Path, log: MemoryLog, embeddings: str, rebuild: Callable[[], Any]) -> LanceMemories:

@@ -10,6 +10,7 @@ CarrierError
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
  ├─ ModelError             a model did not answer; `remedy` says what may help
+ ├─ Unfit                  a picture or a video cannot be published; `remedy` says what helps
  ├─ ActionError            an action's own "this did not work", for the model to read
  │   └─ InDoubt            it may have taken effect, and nobody can say
  └─ ClientError            a platform did not take something
@@ -97,6 +98,14 @@ class ModelError(CarrierError):
         self.kind: Ailment = kind
         self.retry_after = retry_after
         super().__init__(f"{model}: {message}")
+
+
+class Unfit(CarrierError):
+    """A file cannot be published as it is, or not be looked into at all."""
+
+    def __init__(self, where: str, what: str, remedy: str):
+        self.where, self.what, self.remedy = where, what, remedy
+        super().__init__(f"{where}: {what}; {remedy}")
 
 
 class ActionError(CarrierError):

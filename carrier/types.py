@@ -727,3 +727,18 @@ class Schedule:
     settings: Mapping[str, object] = field(default_factory=dict)
     """What is done then, as the file has it."""
     revision: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with something that is to be published, in words, and what helps."""
+
+    what: str
+    remedy: str
+    severity: Literal["error", "warning"] = "error"
+    """With a warning it goes out all the same."""
+    where: str = ""
+    """The file, or the words that are meant."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.remedy}" if self.where else f"{self.what}; {self.remedy}"

@@ -197,7 +197,8 @@ def check_carrier_host(arguments: Sequence[str]) -> list[str]:
     command = next((word for word in words if help_page([word])), "")
     if arguments and arguments[0] in words and arguments[0] != command:
         return [f"carrier-host has no command {arguments[0]!r}"]
-    known = help_page([]) + (help_page([command]) if command else "")
+    # A command of several words, such as `instagram check`.
+    known = help_page([]) + (help_page([command]) + help_page(words[:2]) if command else "")
     return [f"carrier-host {command} has no option {option}" for option in options if f"{option} " not in known]
 
 

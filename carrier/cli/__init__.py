@@ -112,3 +112,4 @@ for command in COMMANDS:
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)
+app.add_typer(instagram.app, name="instagram")

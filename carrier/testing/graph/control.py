@@ -1,6 +1,5 @@
 """The control door: whatever tests do to the local Graph API, over HTTP."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from carrier.testing.graph.rules import Rules, Strict
 from carrier.testing.graph.views import moment, shortcode
 
 Form = TypeVar("Form", bound=Strict)
-Door = Callable[[web.Request], Awaitable[web.StreamResponse]]
+N = TypeVar("N")
 
 
 class Advance(Strict):
@@ -51,6 +50,13 @@ class Listening(Strict):
     app_secret: str = ""
 
 
+class MadeUp(Strict):
+    """A delivery that tells this, signed with the app's secret or with another one."""
+
+    payload: dict[str, Any]
+    app_secret: str = ""
+
+
 class Again(Strict):
     """A delivery once more: the same bytes, under its own signature or another one."""
 
@@ -79,6 +85,7 @@ def routes(graph: Graph) -> list[web.RouteDef]:
         web.post("/_control/message", door.message),
         web.get("/_control/hooks", door.deliveries),
         web.post("/_control/hooks", door.listen),
+        web.post("/_control/hooks/deliver", door.deliver),
         web.post("/_control/hooks/replay", door.replay),
         web.post("/_control/hooks/redeliver", door.redeliver),
     ]
@@ -176,6 +183,10 @@ class _Control:
         self._graph.hooks.secret = form.app_secret or self._graph.hooks.secret
         return web.json_response({"agreed": await self._graph.hooks.subscribe(form.callback_url, form.verify_token)})
 
+    async def deliver(self, request: web.Request) -> web.Response:
+        form = await _form(request, MadeUp)
+        return web.json_response(_delivery(await self._graph.hooks.deliver(form.payload, form.app_secret)))
+
     async def replay(self, request: web.Request) -> web.Response:
         form = await _form(request, Again)
         deliveries = self._graph.hooks.deliveries
@@ -190,7 +201,7 @@ class _Control:
     def _account(self, id: str) -> Account:
         return self._node(id, Account) if id else self._graph.account
 
-    def _node(self, id: str, kind: "type[N]") -> "N":
+    def _node(self, id: str, kind: type[N]) -> N:
         node = self._graph.world.nodes.get(id)
         if not isinstance(node, kind):
             raise _bad(f"there is no {kind.__name__.lower()} {id!r}")
@@ -217,9 +228,6 @@ class _Control:
                 for comment in world.comments(post)[::-1]
             ],
         }
-
-
-N = TypeVar("N")
 
 
 def _comment(comment: Comment) -> dict[str, Any]:

@@ -43,22 +43,29 @@ def create(call: Call) -> dict[str, Any]:
     _check_people(call)
     children = _children(call) if media_type == "CAROUSEL" else []
     _check_count(call)
-    world, now = call.world, call.world.now
+    container = _made(call, media_type, children)
+    _fill(call, container)
+    call.world.add(container)
+    uri = f"{call.world.site}/ig-api-upload/v26.0/{container.id}"
+    return {"id": container.id, "uri": uri} if container.upload else {"id": container.id}
+
+
+def _made(call: Call, media_type: Any, children: list[Container]) -> Container:
+    rules, now = call.world.rules, call.world.now
+    said = {name: call.flag(name) for name in ("is_carousel_item", "is_ai_generated") if name in call.parameters}
     container = Container(
-        world.id("container"),
+        call.world.id("container"),
         call.account,
         media_type,
-        now,
-        now,
-        now + world.rules.container_lifetime,
-        dict(call.parameters),
+        created=now,
+        ready=now,
+        dies=now + rules.container_lifetime,
+        parameters={**call.parameters, **said},
         children=children,
         upload=Upload() if call.text("upload_type") == "resumable" else None,
     )
-    _fill(call, container)
-    container.ready = now + (world.rules.video_seconds if container.is_video else world.rules.image_seconds)
-    world.add(container)
-    return {"id": container.id}
+    container.ready += rules.video_seconds if container.is_video else rules.image_seconds
+    return container
 
 
 def _media_type(call: Call) -> Any:
