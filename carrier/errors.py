@@ -6,6 +6,8 @@ CarrierError
  ├─ LedgerError            the ledger cannot take a row: nothing was acknowledged
  ├─ UnknownAgent           nobody of that name
  ├─ UnknownApproval        nothing of that number waits
+ ├─ UnknownSchedule        no schedule of that name
+ ├─ UnknownSlot            a schedule does not come up then
  ├─ Overloaded             more unanswered messages than may wait
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
@@ -61,6 +63,18 @@ class UnknownAgent(CarrierError):
 
 class UnknownApproval(CarrierError):
     """Nothing of that number waits for anybody."""
+
+
+class UnknownSchedule(CarrierError):
+    """No schedule of that name is here."""
+
+    def __init__(self, name: str, known: Sequence[str]):
+        self.name, self.known = name, tuple(known)
+        super().__init__(f"no schedule is called {name!r}; there are {', '.join(known) or 'none yet'}")
+
+
+class UnknownSlot(CarrierError):
+    """A schedule does not come up at that time."""
 
 
 class Overloaded(CarrierError):

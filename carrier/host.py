@@ -17,11 +17,12 @@ from carrier.config.keeping import keep, kept
 from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
-from carrier.errors import ConfigError, UnknownAgent
+from carrier.errors import ConfigError, LedgerError, UnknownAgent
 from carrier.interfaces import Memories
 from carrier.ledger.engine import Ledger, open_ledger
-from carrier.ledger.intake import Place
+from carrier.ledger.intake import Intake, Place
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
+from carrier.ledger.turns import send
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
@@ -29,12 +30,15 @@ from carrier.runtime.decisions import Decisions
 from carrier.runtime.events import Exporter
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
+from carrier.runtime.notices import notice
 from carrier.runtime.pacing import Pace
 from carrier.runtime.runtime import AgentRuntime, answers
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
+from carrier.scheduler.controls import Controls
+from carrier.scheduler.scheduler import Scheduler
 from carrier.types import Message
 
 log = logging.getLogger(__name__)
@@ -63,14 +67,24 @@ class Host:
         self._environment = environment
         self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
-        self.turns = Turns(ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed)
+        self.turns = Turns(
+            ledger, memories, watchers, Windows(ledger), self._tell_sender, self._turn_closed, self._look_at_schedules
+        )
         limits = settings.limits
         self.inbox = Inbox(
             ledger, memories, self.route, self._runtime, limits.turns_at_once, limits.message_chars, self._within_pace
         )
         self._pace = Pace()
         self.jobs = Jobs(ledger, memories, self._runtime)
-        self.decisions = Decisions(ledger, self.inbox.queue, lambda: self.catalog.agents)
+        self.scheduler = Scheduler(
+            ledger,
+            lambda: self.catalog.schedules,
+            lambda: {name: living.agent for name, living in self.agents.items()},
+            self.inbox.queue,
+            self._tell_sender,
+        )
+        self.schedules = Controls(self.scheduler)
+        self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self._clock_is_wrong)
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
         workshop = Workshop(
@@ -155,6 +169,16 @@ class Host:
         if reflection_is_due:
             self.jobs.wake.set()
 
+    def _clock_is_wrong(self) -> bool:
+        return bool(self.scheduler.held)
+
+    def _look_at_schedules(self) -> None:
+        self.scheduler.wake.set()
+
+    def _decided(self, taken: Intake) -> None:
+        self.inbox.queue(taken)
+        self._look_at_schedules()
+
     async def _deliver(self, message: Message) -> None:
         if not await self.decisions.hears(message):
             await self.inbox.take_in(message)
@@ -183,7 +207,7 @@ class Host:
         # One bad edit must never end the life that would notice its correction.
         except Exception as error:
             log.exception("the files could not be reloaded; what runs goes on")
-            return self._note(f"{type(error).__name__}: {error}")
+            return await self._note(f"{type(error).__name__}: {error}")
 
     async def begin(self) -> Reloaded:
         """Bring the first catalog to life; what does not come to life runs as it did in the last host here."""
@@ -198,7 +222,7 @@ class Host:
             if line not in before:
                 log.log(level, "%s", line)
         await asyncio.to_thread(self._keep)
-        return self._note(self._what_is_wrong())
+        return await self._note(self._what_is_wrong())
 
     async def read(self) -> Catalog:
         """What the files say now; nothing of it is applied."""
@@ -220,6 +244,7 @@ class Host:
         limits = self.settings.limits
         self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
         self.inbox.changed()
+        self._look_at_schedules()
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""
@@ -242,11 +267,25 @@ class Host:
         wrong = [str(problem) for problem in self.catalog.problems if problem.severity == "error"]
         return next(iter([*wrong, *(f"{each.kind} {each.name}: {each.reason}" for each in self.broken)]), "")
 
-    def _note(self, reason: str) -> Reloaded:
-        now, catalog = time.time(), self.catalog
+    async def _note(self, reason: str) -> Reloaded:
+        now, catalog, before = time.time(), self.catalog, self.last_reload.reason
         self.last_reload = Reloaded(now, catalog.revision, not reason, catalog.problems, reason)
         self.last_success = self.last_success if reason else now
+        if reason and reason != before:
+            await self._notify(f"{self.settings.name}: not all that the files say could be applied: {reason}")
         return self.last_reload
+
+    async def _notify(self, text: str) -> None:
+        """Tell the room that the operator named for what concerns the whole host."""
+        clock = self.ledger.clock
+        outgoing = notice(self.settings.notify, f"host/notice/{clock.tick()}", text)
+        if outgoing is None:
+            return
+        try:
+            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
+        except LedgerError as error:
+            log.error("%s cannot be told: %s", outgoing.room, error)
+        self._tell_sender(outgoing.client)
 
     # --- stopped with nothing lost
 
@@ -254,7 +293,7 @@ class Host:
         """Start no more turns, let those under way end and what they said be sent; what does not end resumes."""
         if self.stopping:
             return
-        self.stopping = True
+        self.stopping = self.scheduler.stopping = True
         self.inbox.lanes.hold()
         try:
             async with asyncio.timeout(TURNS_SECONDS):
@@ -293,7 +332,7 @@ async def running(
         await host.inbox.resume()
         await host.begin()
         opened.push_async_callback(host.close)
-        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.reloads)
+        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.scheduler, host.reloads)
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host

@@ -696,6 +696,8 @@ class Agent:
     budgets: tuple[Budget, ...] = ()
     permissions: Permissions = Permissions()
     approvals: Approvals = Approvals()
+    notify: str = ""
+    """The room that is told when a call is in doubt or a turn is given up, as `client/room`; empty: none."""
     timezone: str = "UTC"
     revision: str = field(default="", compare=False)
     """A hash of all the above: turns, memories and events record it. Equal agents have the same."""
@@ -713,6 +715,17 @@ class ClientDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Words to be rendered: for a reader, or for a model that is told what to write or to do."""
+
+    template: str
+    sources: Mapping[str, TemplateFile]
+    """That template with all it includes, by name."""
+    generated: bool = False
+    """A model is told this, and what it answers is said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When an agent does something of its own accord: one of `cron`, `at`, `every`."""
 
@@ -726,6 +739,22 @@ class Schedule:
     timezone: str = "UTC"
     settings: Mapping[str, object] = field(default_factory=dict)
     """What is done then, as the file has it."""
+    wording: Wording | None = None
+    """What is said, or what the agent is told to do; None: it is something to publish."""
+    room: str = ""
+    """Where it is said, as `client/room`; empty: nowhere, for it is a task."""
+    approval: bool = False
+    """Somebody has to approve what is said."""
+    prepare: float = 0.0
+    """Seconds before its time at which it is made, and shown for approval."""
+    jitter: float = 0.0
+    """Seconds that it may come later."""
+    catch_up: Literal["skip", "once", "all"] = "skip"
+    grace: float = 3600.0
+    """Seconds after which what was missed is not caught up."""
+    overlap: Literal["skip", "wait"] = "skip"
+    notify: str = ""
+    """The room that is told of what failed or was missed, as `client/room`; empty: none."""
     revision: str = field(default="", compare=False)
 
 

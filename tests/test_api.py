@@ -102,7 +102,7 @@ async def test_every_route_needs_the_token(opened: Opened) -> None:
     assert len(routes) > 10
     async with httpx.AsyncClient(base_url=opened.address, trust_env=False) as stranger:
         for route in routes:
-            path = route.path_format.format(agent="tifa", turn="x", id=1)
+            path = route.path_format.format(agent="tifa", turn="x", id=1, name="x", what="run")
             for method in route.methods or ():
                 for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {opened.token}"}):
                     answer = await stranger.request(method, path, headers=headers)

@@ -246,6 +246,7 @@ async def test_a_host_s_status_for_people_and_for_scripts(carrier: Command, file
     assert now.keys() == {
         *("name", "version", "agents", "clients", "parked", "broken", "absent"),
         *("problems", "reloaded_at", "memory", "stopping", "revision", "last_reload", "degraded", "restart"),
+        *("schedules", "held"),
     }
     assert [agent["name"] for agent in now["agents"]] == ["hello", "tifa"]
     assert text.out.startswith(f"demo: Carrier {__version__}, files read at ")

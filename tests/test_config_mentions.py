@@ -76,7 +76,7 @@ def test_what_is_named_and_is_not_there_is_told(tmp_path: Path, text: str, expec
         AGENT + "notify: dc/1180000000000000002\n",
         AGENT + "notify: dc/@1180000000000000002\n",
         AGENT + "clients: { own: { type: discord, token: other, rooms: { a: 1 } } }\nnotify: own/a\n",
-        AGENT + "schedules: { s: { cron: '0 9 * * 5', task: { file: chat.j2 } } }\n",
+        AGENT + "schedules: { s: { cron: '0 9 * * 5', task: '{{ slot }}' } }\n",
         "kind: action\nname: w\ntype: http\nparameters: { city: {} }\nrequest: { url: 'https://a.example/{{ city }}' }\n",
         "kind: action\nname: sh\ntype: mcp\ncommand: [sh, -c, 'true']\n",
     ],

@@ -59,6 +59,8 @@ def test_a_code_block_of_the_docs_holds(block: Block, tmp_path: Path, monkeypatc
         ("sh", "CARRIER=1 make test && frobnicate", "no check for the command 'frobnicate'"),
         ("console", "the output alone", "no command"),
         ("console", "$ frobnicate \\\n    --all\nfrobnicated", "no check for the command 'frobnicate'"),
+        ("sh", "carrier-host schedules dance", "has no command 'dance'"),
+        ("sh", "carrier-host schedules skip --now", "has no option --now"),
         ("sh", "curl https://example.org/health", "not an address of the host"),
         ("sh", "curl http://127.0.0.1:8000/nothing", "no such address"),
         ("python", "assert 1 + 1 == 3", "AssertionError"),
@@ -191,15 +193,17 @@ def check_make(arguments: Sequence[str]) -> list[str]:
 
 
 def check_carrier_host(arguments: Sequence[str]) -> list[str]:
-    """The command has a help page, and the options stand in it or in the page above it."""
+    """The command has a help page, and the options stand in it or in a page above it."""
     options = [word.partition("=")[0] for word in arguments if word.startswith("-")]
     words = [word for word in arguments if not word.startswith("-")]
-    command = next((word for word in words if help_page([word])), "")
-    if arguments and arguments[0] in words and arguments[0] != command:
+    command = next(([word] for word in words if help_page([word])), [])
+    if arguments and arguments[0] in words and [arguments[0]] != command:
         return [f"carrier-host has no command {arguments[0]!r}"]
-    # A command of several words, such as `instagram check`.
-    known = help_page([]) + (help_page([command]) + help_page(words[:2]) if command else "")
-    return [f"carrier-host {command} has no option {option}" for option in options if f"{option} " not in known]
+    within = [*command, *words[words.index(command[0]) + 1 :][:1]] if command else []
+    pages = [help_page(page) for page in ([], command, within)]
+    if "Commands:" in pages[1] and within != command and not pages[2]:
+        return [f"carrier-host {command[0]} has no command {within[-1]!r}"]
+    return [f"carrier-host {' '.join(within)} has no option {it}" for it in options if f"{it} " not in "".join(pages)]
 
 
 def help_page(command: Sequence[str]) -> str:

@@ -531,7 +531,8 @@ async def test_an_answer_is_bounded_as_it_comes_and_as_it_is_unpacked(path: str,
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(gzip.compress(b"whole" * 99, mtime=0)[:-12], "breaks off"), (b"no gzip", "cannot be unpacked")]
+    ("body", "reason"),
+    [(gzip.compress(b"whole" * 99, mtime=0)[:-12], "breaks off"), (b"no gzip", "cannot be unpacked")],
 )
 async def test_an_answer_that_is_not_packed_as_it_says_is_no_answer(body: bytes, reason: str) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()

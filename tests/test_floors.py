@@ -56,9 +56,9 @@ SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for othe
 """Packages whose modules stand on several floors."""
 
 HEAVY = (
-    "litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp",
-    "asyncssh", "obstore", "PIL", "av", "aiohttp",
-)  # fmt: skip
+    *("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp"),
+    *("asyncssh", "obstore", "PIL", "av", "aiohttp", "apscheduler"),
+)
 """Costs too much to be imported before the host listens."""
 
 ROOT = Path(__file__).parent.parent

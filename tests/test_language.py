@@ -579,18 +579,21 @@ def said(kind: str, text: str) -> list[tuple[str, str]]:
         ("agent", "{ respond: decide, formerly: other }", ["formerly error", "respond error"]),
         ("agent", "{ limits: { messages: 6/min, steps: 2 } }", []),
         ("agent", "{ enabled: false, respond: decide }", []),
-        ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say }", ["schedules warning"]),
+        ("agent", "{ schedules: { a: { every: 1h, task: x } }, when_down: say, notify: a/b }", []),
+        ("agent", "schedules: { a: { every: 1h, client: c, post: { kind: story, media: x.jpg } } }",
+         ["schedules.a.post warning"]),
         ("agent", "clients: { c: { type: discord, token: x, gather: 1s } }", ["clients.c.type error"]),
         ("agent", "clients: { c: { type: console, gather: 1s, dry_run: false } }", ["clients.c.gather error"]),
         ("agent", "actions: [a, b: { type: mcp, command: [c] }]", []),
         ("agent", "evaluators: [a: { type: judge, question: q }]", []),
         ("client", "{ type: 'shop.till:Till', routes: [], dry_run: true }", ["dry_run error"]),
         ("action", "{ type: python, entrypoint: 'a:b' }", []),
-        ("schedule", "{ every: 1h, task: x }", [" warning"]),
+        ("schedule", "{ every: 1h, task: x }", []),
+        ("schedule", "{ every: 1h, client: c, post: { kind: story, media: x.jpg } }", ["post warning"]),
         ("host", "{ embeddings: { use: openai/small } }", ["embeddings.use error"]),
-        ("host", "{ embeddings: { use: none }, models: { a: { fallback: [b] } } }", []),
+        ("host", "{ embeddings: { use: none }, models: { a: { fallback: [b] } }, notify: a/b }", []),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_run_yet_is_said_where_it_is_written(kind: str, text: str, expected: list[str]) -> None:
     assert sorted(" ".join(each) for each in said(kind, text)) == expected
 

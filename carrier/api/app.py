@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from carrier.api import scheduling
 from carrier.api.approving import decide, waiting
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
@@ -50,6 +51,11 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/config/problems", "GET", problems),
         ("/approvals", "GET", waiting),
         ("/approvals/{id:int}", "POST", decide),
+        ("/schedules", "GET", scheduling.schedules),
+        ("/schedules/calendar", "GET", scheduling.days),
+        ("/schedules/clock", "POST", scheduling.trust_clock),
+        ("/schedules/{name}/slots", "GET", scheduling.history),
+        ("/schedules/{name}/{what}", "POST", scheduling.control),
         ("/turns/{turn:path}", "GET", turn),
         ("/{agent}/message", "POST", partial(message, patience=patience)),
         ("/{agent}/render", "POST", partial(render, at_once=asyncio.Semaphore(WORKERS))),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from carrier.api.forms import FormError, valid
+from carrier.api.forms import read_body, valid
 from carrier.api.guards import problem
 from carrier.errors import Conflict, UnknownApproval
 from carrier.host import Host
@@ -42,7 +42,7 @@ async def waiting(host: Host, request: Request) -> Response:
 
 async def decide(host: Host, request: Request) -> Response:
     """Approve or refuse; what follows from it is said in the room where the call was asked for."""
-    form = valid(DecisionForm, await _body(request))
+    form = valid(DecisionForm, await read_body(request))
     arguments = form.arguments if form.meant == "edited" else None
     try:
         decided = await host.decisions.decide(str(request.path_params["id"]), form.meant, form.by, arguments)
@@ -51,16 +51,6 @@ async def decide(host: Host, request: Request) -> Response:
     except Conflict as error:
         return problem(409, str(error), field="id")
     return JSONResponse(_plain(decided))
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise FormError("body", "this is not JSON") from error
-    if not isinstance(body, dict):
-        raise FormError("body", "this has to be a map of keys to values")
-    return body
 
 
 def _plain(approval: Approval) -> dict[str, object]:

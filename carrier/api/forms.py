@@ -112,6 +112,17 @@ async def read_form(request: Request, limits: HostLimits, kind: type[Said]) -> t
     return form, file
 
 
+async def read_body(request: Request) -> dict[str, Any]:
+    """A map as JSON; raises FormError."""
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise FormError("body", "this is not JSON") from error
+    if not isinstance(body, dict):
+        raise FormError("body", "this has to be a map of keys to values")
+    return body
+
+
 def read_key(request: Request) -> str:
     """What a caller calls its message, so that it may send it twice; empty if it does not say."""
     key = request.headers.get("idempotency-key", "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from carrier.api.status import Status
 
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+SCHEDULE_STATES = ("runs", "paused")
 CLIENT_STATES = ("starting", "running", "waiting", "unauthorized", "ended", "parked")
 
 
@@ -21,6 +22,14 @@ def _lines(now: Status, last_success: float) -> Iterator[str]:
     states = Counter([*(client.state for client in now.clients), *("parked" for _ in now.parked)])
     clients = {f'{{state="{state}"}}': states[state] for state in CLIENT_STATES}
     yield from _gauge("carrier_clients", "Clients by state.", clients)
+    schedules = Counter(schedule.state.partition(" ")[0] for schedule in now.schedules)
+    by_state = {f'{{state="{state}"}}': schedules[state] for state in SCHEDULE_STATES}
+    yield from _gauge("carrier_schedules", "Schedules by state.", by_state)
+    troubled = sum(schedule.troubled for schedule in now.schedules)
+    yield from _gauge("carrier_troubled_schedules", "Schedules whose last slot failed or was missed.", {"": troubled})
+    unapproved = sum(schedule.waiting for schedule in now.schedules)
+    yield from _gauge("carrier_waiting_slots", "Slots that wait for approval.", {"": unapproved})
+    yield from _gauge("carrier_schedules_held", "Whether the clock seems wrong.", {"": int(bool(now.held))})
     waiting = sum(agent.waiting for agent in now.agents) + sum(now.absent.values())
     yield from _gauge("carrier_waiting_messages", "Messages that wait for an answer.", {"": waiting})
     old = "What runs in an older version than its files say."

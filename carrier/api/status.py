@@ -1,5 +1,6 @@
 """How a host stands, in one value: for the API, the banner and `carrier-host status`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from carrier import __version__
@@ -7,6 +8,8 @@ from carrier.host import Host
 from carrier.interfaces import MemoryState
 from carrier.living.swapping import LivingAgent
 from carrier.runtime.supervisor import LivingClient
+from carrier.scheduler.listing import state_of
+from carrier.scheduler.scheduler import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,19 @@ class ClientStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleStatus:
+    name: str
+    agent: str
+    state: str
+    troubled: bool
+    """One failed or was missed, and none was done since."""
+    waiting: int
+    """Slots whose words wait for approval."""
+    next: str
+    """When there is something to do next; empty: not known, or never."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadStatus:
     at: float
     ok: bool
@@ -46,6 +62,9 @@ class Status:
     revision: str
     agents: tuple[AgentStatus, ...]
     clients: tuple[ClientStatus, ...]
+    schedules: tuple[ScheduleStatus, ...]
+    held: str
+    """Why schedules take nothing in, where the clock cannot be right."""
     parked: dict[str, str]
     """Clients that wait for a secret, and which."""
     broken: dict[str, str]
@@ -72,6 +91,8 @@ def status(host: Host) -> Status:
         revision=host.catalog.revision,
         agents=tuple(_agent(living, lanes.waiting_for(name)) for name, living in sorted(host.agents.items())),
         clients=tuple(_client(living) for _, living in sorted(host.clients.items())),
+        schedules=tuple(_schedules(host)),
+        held=host.scheduler.held,
         parked=dict(host.catalog.parked),
         broken={broken.name: broken.reason for broken in host.broken},
         degraded=degraded(host),
@@ -101,3 +122,12 @@ def _agent(living: LivingAgent, waiting: int) -> AgentStatus:
 def _client(living: LivingClient) -> ClientStatus:
     definition = living.definition
     return ClientStatus(definition.name, definition.type, definition.agent, living.state, living.problem)
+
+
+def _schedules(host: Host) -> Iterator[ScheduleStatus]:
+    here = host.scheduler.here()
+    for name, schedule in sorted(host.catalog.schedules.items()):
+        standing = host.scheduler.standing.get(name, Standing(name))
+        state = state_of(schedule, standing, name in here)
+        upcoming = standing.next.isoformat(timespec="seconds") if standing.next else ""
+        yield ScheduleStatus(name, schedule.agent, state, standing.troubled, standing.waiting, upcoming)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, instagram, making, talking, testing
+from carrier.cli import cards, doctor, files, instagram, making, scheduling, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -113,3 +113,4 @@ app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)
 app.add_typer(instagram.app, name="instagram")
+app.add_typer(scheduling.app, name="schedules")

@@ -102,6 +102,11 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         heads = ("client", "type", "agent", "state", "problem")
         keys = ("name", *heads[1:])
         yield Table([[it[key] for key in keys] for it in now["clients"]], heads)
+    if now["schedules"]:
+        heads = ("schedule", "agent", "state", "waiting", "next")
+        yield Table([[it["name"], it["agent"], _how(it), it["waiting"], it["next"]] for it in now["schedules"]], heads)
+    if now["held"]:
+        yield f"schedules are held: {now['held']}; if the clock is right: carrier-host schedules trust-clock"
     memory = now["memory"]
     yield f"memory: {'ready' if memory['ready'] else 'loading'}; {memory['embeddings']} {memory['problem']}".rstrip()
     yield Table([[memory[key] for key in MEMORY]], MEMORY)
@@ -114,6 +119,10 @@ def status_parts(now: dict[str, Any]) -> Iterator[str | Table]:
         yield f"counts from the next start: {', '.join(now['restart'])}"
     if now["problems"]:
         yield "\n".join(now["problems"])
+
+
+def _how(schedule: dict[str, Any]) -> str:
+    return f"{schedule['state']}, in trouble" if schedule["troubled"] else str(schedule["state"])
 
 
 def _last_reload(last: dict[str, Any]) -> str:

@@ -120,6 +120,7 @@ class Agents:
             budgets=tuple(budget for budget in budgets if budget),
             permissions=_permissions(block),
             approvals=self._approvals(definition, block),
+            notify=self.names.notify((definition, block)),
             timezone=self.names.around.timezone,
         )
         last = self.names.around.last.agents.get(definition.name)

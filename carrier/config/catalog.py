@@ -8,9 +8,10 @@ from carrier.config import models
 from carrier.config.definitions import Definition, Key
 from carrier.config.diagnostics import Problem, few
 from carrier.config.files import Project
+from carrier.config.hosting import HostReading
 from carrier.config.keeping import kept
 from carrier.config.memo import Memo
-from carrier.config.names import Before, Resolved, Told
+from carrier.config.names import Before, Names, Resolved, Told
 from carrier.config.projects import Inputs, Reading
 from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
@@ -51,6 +52,8 @@ class HostSettings:
     limits: HostLimits
     embeddings: str
     """`builtin` or `none`."""
+    notify: str = ""
+    """The room that is told when files cannot be applied, as `client/room`; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class _Loading:
         return Catalog(
             path=path,
             root=self._project.root,
-            host=_settings(host.block, path, reading.timezone),
+            host=_settings(host.block, path, reading.timezone, _notify(host, names)),
             agents=resolved.agents,
             clients=resolved.clients,
             actions=resolved.actions,
@@ -250,7 +253,7 @@ def _all_definitions(reading: Reading) -> dict[Key, Definition]:
     return {("host", "host"): reading.host.definition, **found} if reading.host.definition else found
 
 
-def _settings(block: models.Host, path: Path, timezone: str) -> HostSettings:
+def _settings(block: models.Host, path: Path, timezone: str, notify: str) -> HostSettings:
     root = path.parent
     return HostSettings(
         name=block.name or root.name,
@@ -261,7 +264,12 @@ def _settings(block: models.Host, path: Path, timezone: str) -> HostSettings:
         server=ServerSettings(block.server.host, block.server.port),
         limits=HostLimits(block.limits.turns_at_once, block.limits.message_chars, block.limits.upload),
         embeddings=block.embeddings.use,
+        notify=notify,
     )
+
+
+def _notify(host: HostReading, names: Names) -> str:
+    return names.room(host.block.notify, host.definition) if host.definition else ""
 
 
 def _folders(folders: models.Folders) -> tuple[tuple[str, ...], ...]:

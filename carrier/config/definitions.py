@@ -87,6 +87,8 @@ def _misplaced(each: Written) -> Iterator[Problem]:
         yield document.problem((), "CAR016", f"the file's name {each.name!r} is no name", hint)
     elif each.key == ("client", "api"):
         yield document.problem(("name",), "CAR016", "'api' is the name of the HTTP door; choose another")
+    elif each.key == ("client", "schedule"):
+        yield document.problem(("name",), "CAR016", "'schedule' is where tasks have their rooms; choose another")
 
 
 # --- what it defines ------------------------------------------------------------------------------------------------

@@ -170,12 +170,16 @@ Words = Iterator[tuple[str, Trail, frozenset[str] | None]]
 """A text, where it stands, and what it is given; None: that is known when it is told."""
 
 
+WORDS_OF_A_SCHEDULE = frozenset({"agent", "schedule", "slot"})
+"""What the words of a schedule are given."""
+
+
 def _words(block: models.Described) -> Words:
     match block:
         case models.Schedule():
-            yield from _told(block.task, ("task",), None)
+            yield from _told(block.task, ("task",), WORDS_OF_A_SCHEDULE)
             if block.say:
-                yield from _told(block.say.text, ("say", "text"), None)
+                yield from _told(block.say.text, ("say", "text"), WORDS_OF_A_SCHEDULE)
             for key in ("caption", "first_comment", "alt_text") if block.post else ():
                 yield from _told(getattr(block.post, key), ("post", key), None)
         case models.Client(type="webhook"):

@@ -137,6 +137,14 @@ class Names:
         client = f"{owner}.{client}" if self.knows_own("client", owner, client) else client
         return f"{client}/{self.rooms_of(client).get(room, room)}"
 
+    def notify(self, *said: tuple[Definition | None, object]) -> str:
+        """The room of the first of these that says whom to `notify`; else the host's."""
+        host = self.around.host
+        for by, block in (*said, (host, host and host.block)):
+            if by and isinstance(block, models.Schedule | models.Agent | models.Host) and block.notify:
+                return self.room(block.notify, by)
+        return ""
+
     def rooms_of(self, client: str) -> Mapping[str, str]:
         """The names that a client has for ids of rooms."""
         return self._rooms.get(client, {})

@@ -41,16 +41,13 @@ def _always(value: object) -> bool:
 
 _WORDS = (
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
-    _Word("host", "notify", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
     _Word("agent", "approvals.by.roles", "error"),
     _Word("agent", "delegates", "warning"),
     _Word("agent", "formerly", "error"),
     _Word("agent", "handoffs", "warning"),
-    _Word("agent", "notify", "warning"),
     _Word("agent", "respond", "error", _is("decide")),
-    _Word("agent", "schedules", "warning"),
     _Word("agent", "templates.post", "warning"),
     _Word("agent", "when_down", "warning", _is("wait")),
     _Word("client", "access", "error", _always),
@@ -65,7 +62,7 @@ _WORDS = (
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
-    _Word("schedule", "", "warning"),
+    _Word("schedule", "post", "warning"),
 )
 
 
@@ -119,6 +116,7 @@ def _called(kind: str, trail: Trail, value: object) -> str:
 _PARTS = (
     ("agent", "character", "character"),
     ("agent", "clients.*", "client"),
+    ("agent", "schedules.*", "schedule"),
     ("agent", "actions.*", "action"),
     ("agent", "context.*", "provider"),
     ("agent", "evaluators.*", "evaluator"),

@@ -162,7 +162,7 @@ def _changes(old: object, new: object) -> tuple[Change, ...]:
     )
 
 
-_LEFT_OUT = frozenset({"revision", "folder", "code"})
+_LEFT_OUT = frozenset({"revision", "folder", "code", "wording"})
 """What follows from other fields, and what would say nothing to a reader."""
 
 

@@ -12,6 +12,7 @@ from carrier.config.definitions import Definition, Key
 from carrier.config.names import UNKNOWN, Names, Resolved
 from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
+from carrier.config.schedules import Schedules
 from carrier.config.validating import breaks, secrets_in
 from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
 
@@ -31,6 +32,7 @@ class Resolver:
         self.clean: set[Key] = set()
         """What has no problem."""
         self._agents = Agents(names, {}, {})
+        self._schedules = Schedules(names)
 
     def resolve(self) -> Resolved:
         last = self.names.around.last
@@ -156,21 +158,8 @@ class Resolver:
         client = ClientDefinition(definition.name, block.type, agent, settings)
         return replace(client, revision=revision(client))
 
-    def _schedule(self, definition: Definition, block: models.Schedule) -> Schedule:
-        agent = block.agent or definition.owner
-        if block.agent:
-            self.names.unknown("agent", block.agent, self.names.of_kind["agent"], definition, ("agent",))
-        self.names.rest(definition)
-        schedule = Schedule(
-            name=definition.name,
-            agent=agent,
-            cron=block.cron or "",
-            at=block.at or "",
-            every=block.every or 0.0,
-            timezone=block.timezone or self.names.around.timezone,
-            settings=block.model_dump(mode="json", exclude_unset=True, by_alias=True),
-        )
-        return replace(schedule, revision=revision(schedule))
+    def _schedule(self, definition: Definition, block: models.Schedule) -> Schedule | None:
+        return self._schedules.resolve(definition, block)
 
     def _test(self, definition: Definition, block: models.Test) -> models.Test:
         agent = block.agent or definition.name

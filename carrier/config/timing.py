@@ -1,32 +1,91 @@
-"""When schedules come up: the next times of a cron line, a moment or an interval, by a time zone's clock."""
+"""When schedules come up: pure functions from a schedule and a span of time to moments, by a time zone's clock."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from carrier.config.models.times import cron_line
 from carrier.types import Schedule
 
+_MONDAY = datetime(2024, 1, 1)
+"""Midnight by the schedule's clock, in winter time, that intervals are counted from."""
+_MINUTE = timedelta(minutes=1)
 
-def next_times(schedule: Schedule, now: datetime, count: int = 3) -> tuple[datetime, ...]:
-    """At most so many moments after `now`, which has a zone; an interval is counted from `now`."""
-    return tuple(islice(_times(schedule, now.astimezone(ZoneInfo(schedule.timezone))), count))
+
+def slots(schedule: Schedule, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
+    """Its moments, in UTC, that are later than `after` and no later than `until`, each once and in order.
+
+    A time that the clock leaves out comes at the end of the gap; one that it shows twice comes at the first.
+    """
+    last = after
+    for moment in _moments(schedule, after):
+        slot = moment.astimezone(UTC)
+        if until is not None and slot > until:
+            return
+        # In the hour that comes again, the clock's time alone would lead back into its first half.
+        if slot > last:
+            last = slot
+            yield slot
 
 
-def _times(schedule: Schedule, now: datetime) -> Iterator[datetime]:
+def _moments(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    zone = ZoneInfo(schedule.timezone)
     if schedule.cron:
         from cronsim import CronSim
 
-        yield from CronSim(cron_line(schedule.cron), now)
+        yield from CronSim(cron_line(schedule.cron), after.astimezone(zone))
     elif schedule.at:
-        at = datetime.fromisoformat(schedule.at).replace(tzinfo=now.tzinfo)
-        yield from [at] if at > now else []
+        yield _existing(datetime.fromisoformat(schedule.at).replace(tzinfo=zone))
     elif schedule.every:
-        start = now.astimezone(UTC)
+        yield from _intervals(timedelta(seconds=schedule.every), _MONDAY.replace(tzinfo=zone).astimezone(UTC), after)
+
+
+def _existing(moment: datetime) -> datetime:
+    """The moment itself, or the first one after the gap that it falls into."""
+    while moment.astimezone(UTC).astimezone(moment.tzinfo) != moment:
+        moment += _MINUTE
+    return moment
+
+
+def _intervals(period: timedelta, first: datetime, after: datetime) -> Iterator[datetime]:
+    number = (after - first) // period + 1
+    try:
         while True:
-            start += timedelta(seconds=schedule.every)
-            yield start.astimezone(now.tzinfo)
+            yield first + number * period
+            number += 1
+    except OverflowError:
+        return  # past the last year that there is
+
+
+def begins(schedule: Schedule, slot: datetime) -> datetime:
+    """When the work of a slot begins: so much later as `jitter` lets it, always the same, and before the next slot."""
+    if not schedule.jitter:
+        return slot
+    following = next(slots(schedule, slot), None)
+    most = timedelta(seconds=schedule.jitter)
+    room = min(most, following - slot) if following else most
+    share = int.from_bytes(sha256(slot_id(schedule.name, slot).encode()).digest()[:4]) / 2**32
+    return slot + room * share
+
+
+def next_beginning(schedule: Schedule, after: datetime) -> datetime | None:
+    """When the work of a slot begins next; None: never again."""
+    # One that came up before may begin later.
+    coming = slots(schedule, after - timedelta(seconds=schedule.jitter))
+    return next((begin for slot in coming if (begin := begins(schedule, slot)) > after), None)
+
+
+def slot_id(schedule: str, slot: datetime) -> str:
+    """`schedule@slot`, as in `tifa.morning@2026-11-21T07:30:00Z`."""
+    return f"{schedule}@{slot.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+
+
+def next_times(schedule: Schedule, now: datetime, count: int = 3) -> tuple[datetime, ...]:
+    """At most so many moments after `now`, which has a zone; by the schedule's clock."""
+    zone = ZoneInfo(schedule.timezone)
+    return tuple(slot.astimezone(zone) for slot in islice(slots(schedule, now), count))
 
 
 def told(cron: str) -> str:

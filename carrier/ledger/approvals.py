@@ -34,6 +34,8 @@ class Approval:
     decided_by: str
     at: int
     expires_at: int
+    slot: str = ""
+    """The slot of a schedule that says it; empty: it is an action's call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Asked:
     """Of the agent, the action's definition and the arguments: what may run."""
     seconds: float
     """How long it may wait."""
+    slot: str = ""
 
 
 _SECOND = 1_000_000
@@ -77,6 +80,7 @@ def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
         "state": "pending",
         "at": at,
         "expires_at": at + int(asked.seconds * _SECOND),
+        "slot": asked.slot,
     }
     connection.execute(insert(approvals), row)
     return number, True
@@ -105,6 +109,9 @@ def decide(
         call = ActionCall(approval.call.id, approval.call.name, arguments)
         values |= {"call": dump(ActionCall, call), "digest": digest}
     connection.execute(_decide.values(**values), {"of": id})
+    if approval.slot:
+        # Its schedule goes on with it, at its time.
+        return Intake(_told(connection, approval, decision, by), new=False)
     return take_in(connection, clock, _told(connection, approval, decision, by), {approval.agent: "waiting"})
 
 
@@ -155,5 +162,5 @@ def due(connection: Connection, now: int) -> list[str]:
 def _to_approval(row: Row[Any]) -> Approval:
     return Approval(
         row.id, row.turn, row.agent, row.room, load(ActionCall, row.call), row.digest, row.state, row.decided_by,
-        row.at, row.expires_at,
+        row.at, row.expires_at, row.slot,
     )  # fmt: skip

@@ -42,8 +42,8 @@ def take_in(connection: Connection, clock: Clock, message: Message, agents: Mapp
     for agent, place in agents.items():
         row = {"agent": agent, "message": message.id, "room": message.room, "state": place, "at": message.at}
         connection.execute(_file, row)
-    # A decision is the host's own word, and nothing that anybody said.
-    told = message.text and message.kind != "approval"
+    # A decision is the host's own word, an order the operator's, and nothing that anybody said.
+    told = message.text and message.kind not in ("approval", "schedule")
     memories = tuple(memory_of(message, agent) for agent in agents if told)
     for memory in memories:
         log_memory(connection, clock, memory)

@@ -75,7 +75,7 @@ def refill(connection: Connection, clock: Clock) -> int:
 _heard = (
     select(messages, inbox.c.agent.label("hearer"), (messages.c.id + "@" + inbox.c.agent).label("memory"))
     .join(inbox, inbox.c.message == messages.c.id)
-    .where(messages.c.agent == "", messages.c.text != "")
+    .where(messages.c.agent == "", messages.c.text != "", messages.c.kind.not_in(["approval", "schedule"]))
 )
 _own = select(messages, messages.c.agent.label("hearer"), messages.c.id.label("memory")).where(messages.c.agent != "")
 _all_said = union_all(_heard, _own).order_by("at")

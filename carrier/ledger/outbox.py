@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from carrier.ledger.tables import messages, outbox
+from carrier.ledger.tables import messages, outbox, slots, turns
 from carrier.types import Outgoing
 
 _waiting = (
@@ -64,3 +64,13 @@ def give_up(connection: Connection, key: str, state: str, error: str) -> None:
     if state == "failed":
         said = select(outbox.c.message).where(outbox.c.key == key).scalar_subquery()
         connection.execute(update(messages).where(messages.c.id == said).values(delivered=False))
+    _tell_schedule(connection, key, f"{state}: {error}")
+
+
+def _tell_schedule(connection: Connection, key: str, reason: str) -> None:
+    """A slot that said it was not done after all."""
+    turn = select(messages.c.turn).join(outbox, outbox.c.message == messages.c.id).where(outbox.c.key == key)
+    order = select(turns.c.message).where(turns.c.id == turn.scalar_subquery()).scalar_subquery()
+    connection.execute(
+        update(slots).where(slots.c.message == order, slots.c.state == "done").values(state="failed", reason=reason)
+    )

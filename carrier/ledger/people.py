@@ -17,6 +17,7 @@ _heard = (
     select(messages.c.sender, messages.c.sender_name)
     .join(inbox, and_(inbox.c.message == messages.c.id, inbox.c.agent == bindparam("of_agent")))
     .where(messages.c.room == bindparam("of_room"), messages.c.at < bindparam("before"), messages.c.agent == "")
+    .where(messages.c.kind != "schedule")
     .order_by(messages.c.at.desc())
     .limit(LINES)
 )

@@ -15,6 +15,8 @@ _lines = (
         messages.c.at < bindparam("before"),
         messages.c.delivered,
         or_(messages.c.agent == bindparam("of_agent"), and_(messages.c.agent == "", inbox.c.agent.is_not(None))),
+        # What a schedule orders for a room is not said there; a task's own room remembers it.
+        or_(messages.c.kind != "schedule", messages.c.agent != "", messages.c.client == "schedule"),
     )
     .order_by(messages.c.at.desc(), messages.c.id.desc())
     .limit(bindparam("most"))

@@ -223,7 +223,21 @@ approvals = Table(
     Column("decided_by", String, nullable=False, server_default=""),
     Column("at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("slot", String, nullable=False, server_default=""),  # whose words wait; empty: it is an action's call
     Index(None, "state", "expires_at"),
+    Index(None, "slot"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("timing", String, nullable=False),  # a hash of when it comes up; empty: no file says it now
+    Column("cursor", BigInteger, nullable=False),  # the slot up to which all have their records
+    Column("paused", String, nullable=False, server_default=""),  # by whom; empty: it runs
+    Column(
+        "troubled", Boolean, nullable=False, server_default=text("0")
+    ),  # what failed was told, and none was done since
 )
 
 slots = Table(
@@ -232,10 +246,21 @@ slots = Table(
     Column("id", String, primary_key=True),  # schedule@slot
     Column("schedule", String, nullable=False),
     Column("agent", String, nullable=False),
-    Column("state", String, nullable=False),  # due | done | missed | skipped | waiting for approval | failed
+    # planned | preparing | waiting for approval | due | done | missed | skipped | failed
+    Column("state", String, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("begins_at", BigInteger, nullable=False, server_default=text("0")),  # later than due_at by its jitter
+    Column("until", BigInteger, nullable=False, server_default=text("0")),  # later than this it is missed
+    Column("work", String, nullable=False, server_default=""),  # say | generate | task | approved
+    Column("text", Text, nullable=False, server_default=""),
+    Column("message", String, nullable=False, server_default=""),  # whose turn does the work
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("covers", Integer, nullable=False, server_default=text("1")),  # so many slots share this record
+    Column("told", Boolean, nullable=False, server_default=text("0")),  # of one that failed or was missed
     Index(None, "schedule", "due_at"),
+    Index(None, "state"),
+    Index(None, "message"),
 )
 
 posts = Table(

@@ -35,5 +35,7 @@ class Room:
         message = turn.message
         speaker = Person(message.sender, message.sender_name or message.sender.partition(":")[2])
         others = await self._given.people(turn, self._settings.people)
-        people = [speaker, *(each for each in others if each.id != speaker.id)][: self._settings.people]
+        # What comes by the clock is nobody's.
+        present = [] if message.kind == "schedule" else [speaker]
+        people = [*present, *(each for each in others if each.id != speaker.id)][: self._settings.people]
         return Place(message.room.partition("/")[2], message.client, tuple(people))

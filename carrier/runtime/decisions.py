@@ -31,15 +31,18 @@ class Decisions:
         ledger: Ledger,
         queue: Callable[[Intake], None],
         agents: Callable[[], Mapping[str, Agent]],
+        held: Callable[[], bool] = lambda: False,
         look: float = LOOK,
     ):
-        self._ledger, self._queue, self._agents, self._look = ledger, queue, agents, look
+        """While it is `held`, for the clock cannot be right, nothing expires."""
+        self._ledger, self._queue, self._agents, self._held, self._look = ledger, queue, agents, held, look
 
     async def run(self) -> None:
         """Until cancelled: what nobody decides in time expires, and is told of."""
         while True:
             now = self._ledger.clock.tick()
-            for id in await self._ledger.read(partial(approvals.due, now=now)):
+            late = await self._ledger.read(partial(approvals.due, now=now))
+            for id in () if self._held() else late:
                 await self._decide(id, "expired", "")
             await asyncio.sleep(self._look)
 
@@ -66,6 +69,8 @@ class Decisions:
     def _digest(self, approval: Approval, arguments: Mapping[str, object] | None) -> str:
         if arguments is None:
             return ""
+        if approval.slot and not (isinstance(arguments.get("text"), str) and str(arguments["text"]).strip()):
+            raise Conflict(f'#{approval.id} waits with its words; edit them as {{"text": "…"}}')
         if approval.agent not in self._agents():
             raise Conflict(f"the agent {approval.agent!r} is not here; #{approval.id} can only be approved as it is")
         return digest(self._agents()[approval.agent], ActionCall(approval.call.id, approval.call.name, arguments))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
+from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import Acting
 from carrier.runtime.evaluating import Gates, Preview
@@ -112,19 +113,44 @@ class AgentRuntime:
         if turn is None:
             return
         if turn.taken.attempts >= DEAD:
-            return await turn.close(Response(self.agent.words.failed, "dead"), error="the host keeps dying of it")
+            return await self._give_up(turn)
         async with turn, self._within_limits(turn):
+            if turn.message.kind == "schedule":
+                return await turn.close(await self.carry_out(turn, await turn.order()))
             turn.meet()
             if not answers(self.agent, turn.message):
                 return await turn.close(SILENCE, self._reflections)
             if turn.message.kind != "approval" and (refusal := await self.refuse(turn)):
                 return await turn.close(refusal, self._reflections)
-            prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
-            if turn.message.kind == "approval":
-                prompt = await self._decided(turn, prompt)
-            response = await self.generate_and_act(turn, prompt)
-            response = await self.evaluate(turn, response, prompt)
-            await turn.close(response, self._reflections)
+            await turn.close(await self.answer(turn), self._reflections)
+
+    async def _give_up(self, turn: OpenTurn) -> None:
+        if turn.message.kind == "schedule":
+            await turn.order()
+        await turn.close(Response(turn.words.failed, "dead"), error="the host keeps dying of it")
+
+    async def answer(self, turn: OpenTurn) -> Response:
+        """What it says in the end, once every gate lets it pass."""
+        prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+        if turn.message.kind == "approval":
+            prompt = await self._decided(turn, prompt)
+        response = await self.generate_and_act(turn, prompt)
+        return await self.evaluate(turn, response, prompt)
+
+    async def carry_out(self, turn: OpenTurn, slot: Slot) -> Response:
+        """What a schedule orders: a task is a turn like any other, but what is to be said calls no actions."""
+        match slot.work:
+            case "task":
+                return await self.answer(turn)
+            case "generate":
+                prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+                with turn.timings.of("generate"):
+                    completion = await self._generate(turn, "model/00", prompt, tools=False)
+                return await self.evaluate(turn, _said(completion), prompt)
+            case "approved":
+                return Response(turn.message.text)
+        text, held = await self._gates.judge(turn, turn.message.text, "reply")
+        return self._passed(turn, text, held)
 
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
@@ -147,7 +173,7 @@ class AgentRuntime:
                 return None
             if not held:
                 text, held = await self._gates.judge(turn, text, "message/reply")
-        return self._passed(text, held)
+        return self._passed(turn, text, held)
 
     async def compose(self, turn: OpenTurn, fill: Fill | None = None) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
@@ -190,7 +216,7 @@ class AgentRuntime:
             if any(result.ends for result in results):
                 return SILENCE
             prompt = _told(prompt, completion, results)
-        return Response(completion.text) if completion.text.strip() else SILENCE
+        return _said(completion)
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
@@ -236,11 +262,11 @@ class AgentRuntime:
             return response
         with turn.timings.of("evaluate"):
             text, held = await self._gates.approve(turn, response.text, partial(self._rewrite, turn, prompt))
-        return self._passed(text, held)
+        return self._passed(turn, text, held)
 
-    def _passed(self, text: str, held: str) -> Response:
+    def _passed(self, turn: OpenTurn, text: str, held: str) -> Response:
         if held:
-            return Response(self.agent.words.held, "held")
+            return Response(turn.words.held, "held")
         return Response(text) if text.strip() else SILENCE
 
     async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
@@ -265,9 +291,13 @@ class AgentRuntime:
         return self.parts.reflections.get(name)
 
 
+def _said(completion: Completion) -> Response:
+    return Response(completion.text) if completion.text.strip() else SILENCE
+
+
 def answers(agent: Agent, message: Message) -> bool:
     """Whether an agent answers a message at all, as far as that needs no model."""
-    if message.kind == "approval":
+    if message.kind in ("approval", "schedule"):
         return True
     return agent.respond == "always" or (agent.respond == "addressed" and message.addressed)
 

@@ -19,7 +19,10 @@ from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import connect
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.memory_log import remember
+from carrier.ledger.slots import Slot
 from carrier.runtime.journal import Journal
+from carrier.runtime.notices import DOORS, trouble
+from carrier.runtime.orders import end_slot, is_draft, slot_of
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
@@ -34,15 +37,13 @@ from carrier.types import (
     Recalled,
     Response,
     Scope,
+    Words,
 )
 
 log = logging.getLogger(__name__)
 
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""
-
-DOORS = frozenset({"api"})
-"""Clients that are asked: closing a turn is the delivery, and nothing has to be sent."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Turns:
     """Tells a client's sender, by the client's name, that rows wait for it."""
     closed: Callable[[bool], None]
     """Tells the host that a turn has closed, and whether a reflection has come due by it."""
+    slot_ended: Callable[[], None] = lambda: None
+    """Tells the scheduler that the work of a slot has ended."""
 
     async def take(self, agent: Agent, message_id: str, message: Message | None = None) -> "OpenTurn | None":
         """The turn that answers a message, with its journal so far; None when it was answered already.
@@ -112,6 +115,8 @@ class OpenTurn:
     state: Mapping[str, object] = field(default_factory=dict)
     results: list[ActionResult] = field(default_factory=list)
     steps: int = 0
+    slot: Slot | None = None
+    """The slot of a schedule that orders this turn."""
     timings: Timings = field(default_factory=Timings)
     _said: list[str] = field(default_factory=list)
     _closed: bool = False
@@ -145,7 +150,7 @@ class OpenTurn:
         reason = str(error) or f"it took longer than {self.agent.limits.turn:g} s"
         unforeseen = not isinstance(error, CarrierError | TimeoutError)
         log.error("%s: the turn for %s failed: %s", self.agent.name, self.message.id, reason, exc_info=unforeseen)
-        await self.close(Response(self.agent.words.failed, "failed"), error=reason)
+        await self.close(Response(self.words.failed, "failed"), error=reason)
 
     async def is_alone(self) -> None:
         """On disk before it goes on: if the process dies now, this turn is to blame."""
@@ -159,11 +164,26 @@ class OpenTurn:
 
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
         """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
-        speech = self._speech("reply", response.text) if response.text.strip() else None
+        speech = self._speech("reply", response.text) if response.text.strip() and not is_draft(self.slot) else None
         closing = rows.Closing(response.outcome, speech, self._event(response, error), reflections)
-        self.journal.submit(partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing))
+        close = partial(rows.close, taken=self.taken, agent=self.agent.name, closing=closing)
+        given_up = f"the turn for {self.message.id} is given up: {error}"
+        notice = trouble(self.agent, f"{self.id}/trouble", given_up) if response.outcome == "dead" else None
+
+        def transaction(connection: Any, clock: Any) -> bool:
+            if self.slot:
+                end_slot(connection, clock, self.slot, self.agent, self.id, self.message.room, response, error)
+            elif notice:
+                rows.send(connection, clock, notice)
+            return close(connection, clock)
+
+        self.journal.submit(transaction)
         reflection_is_due = await self.journal.committed()
         self._closed = True
+        if self.slot:
+            self._tell_of_slot()
+        elif notice:
+            self.turns.more_to_send(notice.client)
         self._tell_of([speech] if speech else [])
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
@@ -199,6 +219,25 @@ class OpenTurn:
             "error": error,
         }
         return dump(dict[str, Any], event)
+
+    # --- what comes by the clock
+
+    async def order(self) -> Slot:
+        """The slot whose work this turn does; raises CarrierError when there is none."""
+        self.slot = await slot_of(self.turns.ledger, self.message)
+        if self.slot is None:
+            raise CarrierError(f"no schedule has ordered {self.message.id}")
+        return self.slot
+
+    @property
+    def words(self) -> Words:
+        """What the operator wants said when the model cannot speak; where nobody asked, nobody waits for them."""
+        return Words() if self.message.kind == "schedule" else self.agent.words
+
+    def _tell_of_slot(self) -> None:
+        if is_draft(self.slot) and self.agent.approvals.room:
+            self.turns.more_to_send(self.agent.approvals.room.partition("/")[0])
+        self.turns.slot_ended()
 
     # --- what waits for a human
 
@@ -254,10 +293,15 @@ class OpenTurn:
     async def action_ends(self, name: str, result: ActionResult, said: Sequence[str] = ()) -> None:
         """The result of an action and what it said, in one transaction."""
         speeches = [self._speech(f"{name}/{n:02}", text) for n, text in enumerate(said)]
-        await self.journal.action_ends(
-            name, result, [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
-        )
+        also: list[Callable[..., Any]] = [partial(rows.speak, taken=self.taken, speech=speech) for speech in speeches]
+        doubt = f"{result.call.name} in {self.message.room} is in doubt: {result.text}"
+        notice = trouble(self.agent, f"{self.id}/{name}/trouble", doubt) if result.status == "in doubt" else None
+        if notice:
+            also.append(partial(rows.send, outgoing=notice))
+        await self.journal.action_ends(name, result, also)
         self._tell_of(speeches)
+        if notice:
+            self.turns.more_to_send(notice.client)
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""
@@ -275,8 +319,8 @@ class OpenTurn:
         )
         if message.client in DOORS:
             return rows.Speech(id, text, memory)
-        # A decision has no place on the platform: what was said to it answers what led to it.
-        reply_to = message.reply_to if message.kind == "approval" else message.platform_id
+        # A decision and an order have no place on the platform: what is said to one answers what led to it.
+        reply_to = message.reply_to if message.kind in ("approval", "schedule") else message.platform_id
         outgoing = Outgoing(id, message.client, message.room, text, agent.name, reply_to)
         return rows.Speech(id, text, memory, (outgoing,))
 

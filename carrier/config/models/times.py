@@ -31,6 +31,15 @@ def cron_line(written: str) -> str:
     return _SHORT.get(written.lower(), written)
 
 
+def cron_problem(written: str) -> str:
+    """Why this is no cron line; empty if it is one."""
+    try:
+        _cron(written)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _cron(written: str) -> str:
     line = cron_line(written)
     fields = line.split()

@@ -1,0 +1,64 @@
+"""What a schedule orders of a turn: how its slot ends, and what is shown of words that somebody has to approve."""
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from carrier.ledger import approvals, slots
+from carrier.ledger.engine import Clock, Ledger
+from carrier.ledger.forms import storable
+from carrier.ledger.slots import Slot
+from carrier.ledger.turns import send
+from carrier.runtime.notices import notice
+from carrier.runtime.permitting import digest
+from carrier.types import ActionCall, Agent, Message, Response
+
+_SECOND = 1_000_000
+
+
+async def slot_of(ledger: Ledger, message: Message) -> Slot | None:
+    """The slot whose work a message orders."""
+    return await ledger.read(partial(slots.of_message, message=message.id))
+
+
+def is_draft(slot: Slot | None) -> bool:
+    """What the turn makes is shown for approval, not said."""
+    return slot is not None and slot.state == "preparing"
+
+
+def end_slot(
+    connection: Connection, clock: Clock, slot: Slot, agent: Agent, turn: str, room: str, response: Response, error: str
+) -> None:
+    """Write down what became of a slot, in the transaction that closes its turn; a draft waits for approval from now
+    on, and those who may approve it are told."""
+    asked = _asked(slot, agent, turn, room, response.text, clock) if is_draft(slot) and response.text.strip() else None
+    number = slots.worked(connection, clock, slot, *_ending(slot, response, error), asked)
+    text = _question(agent, number, slot, response.text, room) if number else ""
+    if number and (outgoing := notice(agent.approvals.room, f"{turn}/notice", text, agent.name)):
+        send(connection, clock, outgoing)
+
+
+def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:
+    """These words, of this slot, for as long as it may still begin."""
+    call = ActionCall(slot.id, "say", {"slot": slot.id, "text": storable(text)})
+    seconds = max(0, slot.until - clock.tick()) / _SECOND
+    return approvals.Asked(turn, agent.name, room, call, digest(agent, call), seconds, slot.id)
+
+
+def _question(agent: Agent, number: str, slot: Slot, text: str, room: str) -> str:
+    return (
+        f"#{number}: {agent.character.display_name} is going to say in {room}, for {slot.id}:\n{text}\n"
+        f"Answer `approve {number}` or `refuse {number}`."
+    )
+
+
+def _ending(slot: Slot, response: Response, error: str) -> tuple[slots.Ending, str]:
+    match response.outcome:
+        case "failed" | "dead":
+            return "failed", error
+        case "held":
+            return "failed", "an evaluator held it"
+        case "silent" if slot.work != "task":
+            return "skipped", f"{slot.agent} had nothing to say"
+    return "done", ""
