@@ -15,12 +15,15 @@ from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model
 from carrier.ledger import people
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
+from carrier.media.darkroom import Darkroom
 from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
 from carrier.models.opening import Models
+from carrier.posting import Outlet
+from carrier.runtime.drafting import Drafting
 from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
@@ -49,10 +52,22 @@ class Workshop:
     secrets: Callable[[], Collection[str]]
     port: Callable[[], int]
     models: Models = field(default_factory=Models)
+    data: Path = Path()
+    """Where parts may keep files of their own."""
+    drafting: Drafting | None = None
+    """What posts are made with; None where there are no schedules."""
 
     @property
     def given(self) -> Given:
-        return Given(self._recent, self.secrets, lambda: datetime.now(UTC), self._people, self._facts, self._documents)
+        return Given(
+            recent=self._recent,
+            secrets=self.secrets,
+            now=lambda: datetime.now(UTC),
+            people=self._people,
+            facts=self._facts,
+            documents=self._documents,
+            data=self.data,
+        )
 
     @cached_property
     def documents(self) -> Documents:
@@ -91,7 +106,7 @@ class Workshop:
             for budget in agent.budgets
             if budget.instead
         }
-        runtime = AgentRuntime(agent, replace(parts, instead=instead), self.turns, self.alone)
+        runtime = AgentRuntime(agent, replace(parts, instead=instead), self.turns, self.alone, self.drafting)
         await runtime.open()
         return runtime, {size: choice for size, (_, choice) in models.items()}
 
@@ -139,6 +154,14 @@ class Workshop:
         client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
         return client
 
+    def outlet(self, definition: ClientDefinition, client: Client) -> Outlet | None:
+        """Where posts of a client go out; None if it publishes nothing, or nothing could be fetched from anywhere."""
+        publisher, block = getattr(client, "publisher", None), getattr(client, "media_host", None)
+        if publisher is None or block is None:
+            return None
+        make: Any = registry.find(registry.MEDIA_HOSTS, block.type)
+        return Outlet(publisher, make(block), self.data)
+
 
 def _stage(evaluator: object) -> str:
     return "after" if hasattr(evaluator, "every") else getattr(evaluator, "stage", "reply")
@@ -146,6 +169,8 @@ def _stage(evaluator: object) -> str:
 
 open_models = Models
 """What makes the models of a host, given the project's folder."""
+open_darkroom = Darkroom
+"""What makes of the operator's files what goes out, given the project's folder and the data folder."""
 choose_model = choose
 """What a model's profile comes down to, and why."""
 close_models = close_connections

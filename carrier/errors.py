@@ -8,6 +8,7 @@ CarrierError
  ├─ UnknownApproval        nothing of that number waits
  ├─ UnknownSchedule        no schedule of that name
  ├─ UnknownSlot            a schedule does not come up then
+ ├─ UnknownPost            no post of that id
  ├─ Overloaded             more unanswered messages than may wait
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
@@ -75,6 +76,10 @@ class UnknownSchedule(CarrierError):
 
 class UnknownSlot(CarrierError):
     """A schedule does not come up at that time."""
+
+
+class UnknownPost(CarrierError):
+    """Nothing of that id was ever to be published."""
 
 
 class Overloaded(CarrierError):

@@ -10,6 +10,7 @@ from carrier.types import (
     ActionResult,
     Agent,
     Completion,
+    Fault,
     Hosted,
     Line,
     Memory,
@@ -17,10 +18,12 @@ from carrier.types import (
     Outgoing,
     Person,
     PostContent,
+    PostFile,
     Recalled,
     Request,
     Response,
     Scope,
+    SourceFile,
 )
 
 T = TypeVar("T")
@@ -96,6 +99,8 @@ class Given:
     """What is known of people, as far as the agent's memory goes, the newest first."""
     documents: Callable[[Turn, str, int], Awaitable[list[Recalled]]] = _nothing
     """What comes up for a text in what the agent was given to read, strongest first."""
+    data: Path = Path()
+    """The data folder, where a part may keep files of its own."""
 
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -299,6 +304,30 @@ class Publisher(Protocol):
 
     async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
         """The account's own comments below it, as (id, text)."""
+
+
+class Darkroom(Protocol):
+    """Finds the operator's pictures and videos, and makes of them what goes out."""
+
+    data: Path
+    """The folder that what goes out has its path from."""
+
+    async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+
+    async def develop(
+        self,
+        files: Sequence[SourceFile],
+        kind: Literal["image", "carousel", "reel", "story"],
+        fit: Literal["crop", "pad", "convert"] | None,
+    ) -> tuple[PostFile, ...]:
+        """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
+
+    async def faults(self, content: PostContent) -> tuple[Fault, ...]:
+        """What the platform would refuse or spoil of a post, by the names of the operator's own files."""
+
+    def word_faults(self, caption: str) -> tuple[Fault, ...]:
+        """The same of a caption."""
 
 
 class MediaHost(Protocol):

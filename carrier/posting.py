@@ -17,6 +17,7 @@ from pathlib import Path
 from carrier.errors import LedgerError, Passing, PostError, Refused
 from carrier.interfaces import Container, LivePost, MediaHost, Publisher
 from carrier.ledger import posts as rows
+from carrier.ledger import slots
 from carrier.ledger.engine import Ledger
 from carrier.types import OVER, Post, PostState
 
@@ -35,6 +36,8 @@ LOOKING = 15 * 60 * SECOND
 SETTLING = 3 * 60 * SECOND
 """A list of what is live may be behind: only by then one candidate is the only one."""
 PREPARING = 60 * 60 * SECOND
+LEFTOVERS = 3 * 86400.0
+"""Seconds after which no post needs its files any more."""
 WAIT_FOR_A_COMMENT = 60
 """Seconds until one that may have been written is surely listed."""
 WAIT = 3600
@@ -43,8 +46,8 @@ WAIT = 3600
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where a client's posts go out: its account, the host that its files are fetched from, and the project's folder
-    that they start at."""
+    """Where a client's posts go out: its account, the host that its files are fetched from, and the folder that
+    their paths start at."""
 
     publisher: Publisher
     host: MediaHost
@@ -65,6 +68,8 @@ class Posting:
     """Of a client, by its name; None while it is not here."""
     tell: Callable[[Post], Awaitable[None]]
     """Somebody has to know of this one."""
+    over: Callable[[], None] = lambda: None
+    """Tells the scheduler that the work of a slot may have ended."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -114,8 +119,10 @@ class Posting:
     async def _step(self, post: Post) -> Post:
         """The post after its next step, whatever comes of it."""
         outlet = self.outlet(post.client)
+        if post.state == "draft":
+            return _over(post, "missed", "nobody approved it in time")
         if outlet is None:
-            return self._wait(post, WAIT, f"the client {post.client} is not here")
+            return self._wait(post, WAIT, f"the client {post.client} is not here, or has no `media_host`")
         if post.state in _BEFORE_THE_ORDER and self._now() > post.expires:
             return _over(post, "missed", "its time had passed before it could go out")
         try:
@@ -136,6 +143,8 @@ class Posting:
     async def _write(self, newer: Post, older: Post) -> Post | None:
         """On disk, and told where somebody has to know; None if another one was faster."""
         written: Post | None = await self.ledger.write(partial(rows.advance, clock=self.ledger.clock, post=newer))
+        if written and written.state in OVER:
+            self.over()
         if written and (written.stuck > older.stuck or written.state in _TOLD):
             log.error("post %s: %s: %s", written.id, written.state, written.reason)
             await self.tell(written)
@@ -144,7 +153,10 @@ class Posting:
     # --- the steps
 
     async def _begin(self, post: Post, outlet: Outlet) -> Post:
-        """Nothing is put anywhere for a post that the platform would not take today."""
+        """Nothing is put anywhere for a post whose slot is off, or that the platform would not take today."""
+        slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
+        if slot and slot.state in slots.ENDED:
+            return _over(post, "rejected", slot.reason)
         quota = await outlet.publisher.quota()
         if quota.total is not None and quota.used >= quota.total:
             reason = f"{quota.used} of {quota.total} posts in {quota.seconds / 3600:.0f} h are used"
@@ -277,7 +289,15 @@ class Posting:
                 await outlet.host.remove(hosted.name)
             except (Passing, Refused) as error:
                 log.info("post %s: %s stays until it is swept: %s", post.id, hosted.name, error)
+        await self._sweep(outlet)
         return _over(replace(post, hosted=()), "done", post.reason)
+
+    async def _sweep(self, outlet: Outlet) -> None:
+        """What posts have left there that failed."""
+        try:
+            await outlet.host.sweep(LEFTOVERS)
+        except (Passing, Refused) as error:
+            log.info("what earlier posts left is not swept: %s", error)
 
     # --- what becomes of it
 

@@ -98,6 +98,7 @@ EVALUATOR_TYPES = {
 CLIENTS = Parts(
     {
         "console": "carrier.clients.console:Console",
+        "instagram": "carrier.clients.instagram.client:Instagram",
     },
     "carrier.clients",
 )

@@ -274,11 +274,23 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class PostFile:
-    """A picture or a video, by its path from the project's folder and the SHA-256 of what it held."""
+    """A picture or a video as it goes out, by its path from the data folder and the SHA-256 of what it held."""
 
     path: str
     digest: str
     media_type: str
+    source: str = ""
+    """The operator's own file that it was made from; empty: it is that file itself."""
+    source_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """An operator's file, by its path from the project's folder; `at` is when it was last changed, in seconds."""
+
+    path: str
+    digest: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -726,6 +738,36 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """The next one of a folder."""
+
+    source: str
+    """A pattern of paths; one that ends in `/` finds folders, each of them a post."""
+    count: int = 0
+    """Files of one post; 0: as many as there are, or one."""
+    order: Literal["name", "oldest", "newest", "random"] = "name"
+    reuse: Literal["never", "when_all_used", "always"] = "never"
+    when_empty: Literal["notify", "skip"] = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class PostPlan:
+    """What is published at each slot of a schedule; the words of its caption are the schedule's."""
+
+    client: str
+    kind: Literal["image", "carousel", "reel", "story"]
+    pick: Pick | None = None
+    media: tuple[str, ...] = ()
+    fit: Literal["crop", "pad", "convert"] | None = None
+    first_comment: Wording | None = None
+    alt_text: Wording | None = None
+    collaborators: tuple[str, ...] = ()
+    user_tags: tuple[PostTag, ...] = ()
+    location_id: str = ""
+    cover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When an agent does something of its own accord: one of `cron`, `at`, `every`."""
 
@@ -740,7 +782,8 @@ class Schedule:
     settings: Mapping[str, object] = field(default_factory=dict)
     """What is done then, as the file has it."""
     wording: Wording | None = None
-    """What is said, or what the agent is told to do; None: it is something to publish."""
+    """What is said, the caption of what is published, or what the agent is told to do."""
+    post: PostPlan | None = None
     room: str = ""
     """Where it is said, as `client/room`; empty: nowhere, for it is a task."""
     approval: bool = False

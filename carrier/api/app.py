@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from carrier.api import scheduling
+from carrier.api import posts, scheduling
 from carrier.api.approving import decide, waiting
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
 from carrier.api.guards import Guard, problem
 from carrier.api.metrics import EXPOSITION, exposition
 from carrier.api.status import status as status_of
-from carrier.errors import Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
+from carrier.errors import ClientError, Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
 from carrier.host import Host
 from carrier.ledger import rooms
 from carrier.runtime.watchers import Piece
@@ -51,6 +51,12 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/config/problems", "GET", problems),
         ("/approvals", "GET", waiting),
         ("/approvals/{id:int}", "POST", decide),
+        ("/posts", "GET", posts.listed),
+        ("/posts", "POST", posts.make),
+        ("/posts/{id}", "GET", posts.shown),
+        ("/posts/{id}/{what}", "POST", posts.change),
+        ("/clients/{client}/limits", "GET", posts.limits),
+        ("/clients/{client}/token", "GET", posts.token),
         ("/schedules", "GET", scheduling.schedules),
         ("/schedules/calendar", "GET", scheduling.days),
         ("/schedules/clock", "POST", scheduling.trust_clock),
@@ -83,6 +89,8 @@ def _handled(host: Host, handler: Handler) -> Callable[[Request], Awaitable[Resp
             return problem(422, str(error), field="Idempotency-Key")
         except Overloaded as error:
             return problem(429, str(error))
+        except ClientError as error:
+            return problem(502, str(error))
         except LedgerError as error:
             return problem(503, f"nothing can be stored now: {error}")
         except TemplateError as error:

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
     "facts": ("agent", "lines"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
 }
-"""What each template is given; `chat` has what the agent's providers say beside it.
+"""What each template is given; `chat` and `post` have what the agent's providers say beside it.
 
 What only some agents have is empty in the templates of the others.
 """
@@ -328,7 +329,7 @@ class Agents:
                 self.names.unknown("template", name, library.sources, definition, ("templates", purpose))
                 whole = False
                 continue
-            given = (*GIVEN[purpose], *providers) if purpose == "chat" else GIVEN[purpose]
+            given = (*GIVEN[purpose], *providers) if purpose != "facts" else GIVEN[purpose]
             checked = library.checked(name, frozenset(given))
             self.names.tell(definition, *checked.problems)
             self.names.rest_on_files(definition, checked.files)
@@ -388,3 +389,5 @@ def _purposes(block: models.Agent) -> Iterator[str]:
     yield "chat"
     if any(entry.name == "facts" for entry in block.evaluators) or "facts" in block.templates.model_fields_set:
         yield "facts"
+    if "post" in block.templates.model_fields_set:
+        yield "post"

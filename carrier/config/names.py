@@ -133,9 +133,13 @@ class Names:
         if not name:
             return ""
         client, _, room = name.partition("/")
-        owner = by.owner or by.name
-        client = f"{owner}.{client}" if self.knows_own("client", owner, client) else client
+        client = self.client(client, by)
         return f"{client}/{self.rooms_of(client).get(room, room)}"
+
+    def client(self, name: str, by: Definition) -> str:
+        """A client's whole name: `own` of the agent tifa is `tifa.own`."""
+        owner = by.owner or by.name
+        return f"{owner}.{name}" if self.knows_own("client", owner, name) else name
 
     def notify(self, *said: tuple[Definition | None, object]) -> str:
         """The room of the first of these that says whom to `notify`; else the host's."""
@@ -220,7 +224,7 @@ class Names:
         """The settings as the part's own model takes them, typed, and without what nobody wrote."""
         try:
             block, problems = validated(
-                _settings_of(part), _kept(written), definition.document, definition.missing, at, also
+                settings_of(part), _kept(written), definition.document, definition.missing, at, also
             )
         # The settings of a stranger's part may be wrong in themselves.
         except Exception as error:
@@ -245,7 +249,7 @@ class _NoSettings(models.Block):
     """What a part takes that says nothing of settings."""
 
 
-def _settings_of(part: object) -> type[BaseModel]:
+def settings_of(part: object) -> type[BaseModel]:
     settings = getattr(part, "Settings", None)
     return settings if isinstance(settings, type) and issubclass(settings, BaseModel) else _NoSettings
 

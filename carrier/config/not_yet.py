@@ -28,7 +28,7 @@ def _other_than(*runs: str) -> Callable[[object], bool]:
 
 
 def _of_ours(value: object) -> bool:
-    return value != "console" and value in types_of("client")
+    return value not in ("console", "instagram") and value in types_of("client")
 
 
 def _is(written: str) -> Callable[[object], bool]:
@@ -48,7 +48,6 @@ _WORDS = (
     _Word("agent", "formerly", "error"),
     _Word("agent", "handoffs", "warning"),
     _Word("agent", "respond", "error", _is("decide")),
-    _Word("agent", "templates.post", "warning"),
     _Word("agent", "when_down", "warning", _is("wait")),
     _Word("client", "access", "error", _always),
     _Word("client", "dry_run", "error"),
@@ -62,7 +61,6 @@ _WORDS = (
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
-    _Word("schedule", "post", "warning"),
 )
 
 

@@ -9,7 +9,7 @@ from carrier.config import models, scripting
 from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
-from carrier.config.names import UNKNOWN, Names, Resolved
+from carrier.config.names import UNKNOWN, Names, Resolved, settings_of
 from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
 from carrier.config.schedules import Schedules
@@ -153,10 +153,26 @@ class Resolver:
         part = self.names.part(registry.CLIENTS, "type of client", block.type, definition, ("type",))
         if part is None:
             return None
-        settings = self.names.settings(part, block.model_extra or {}, definition, (), list(models.Client.model_fields))
+        settings = self._client_settings(definition, block, part)
         self.names.rest(definition)
         client = ClientDefinition(definition.name, block.type, agent, settings)
         return replace(client, revision=revision(client))
+
+    def _client_settings(self, definition: Definition, block: models.Client, part: object) -> Mapping[str, object]:
+        """What is the client's own: the further keys of a type of somebody else's, or what Carrier's own type reads."""
+        if block.model_extra is not None:
+            return self.names.settings(part, block.model_extra, definition, (), list(models.Client.model_fields))
+        self.names.secrets.update(secrets_in(block))
+        own = set(settings_of(part).model_fields)
+        settings = block.model_dump(include=own, exclude_unset=True, by_alias=True)
+        return {key: self._media_host(value) if key == "media_host" else value for key, value in settings.items()}
+
+    def _media_host(self, written: object) -> object:
+        """The place itself, where it is only named: what rests on it changes with it."""
+        host = self.names.around.host.block if self.names.around.host else None
+        if isinstance(written, str) and isinstance(host, models.Host) and written in host.media_hosts:
+            return host.media_hosts[written].model_dump(exclude_unset=True, by_alias=True)
+        return written
 
     def _schedule(self, definition: Definition, block: models.Schedule) -> Schedule | None:
         return self._schedules.resolve(definition, block)

@@ -1,14 +1,15 @@
 """Posts as rows: each edge of their way out is one transaction, which only who has seen the last one can make."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from carrier.ledger import slots
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import post_files, post_steps, posts
-from carrier.types import OVER, Post
+from carrier.types import OVER, Post, PostState, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ def add(connection: Connection, clock: Clock, post: Post, note: str = "") -> boo
     if connection.execute(select(posts.c.id).where(posts.c.id == post.id)).first():
         return False
     connection.execute(insert(posts), {**_row(post), "id": post.id, "at": clock.tick()})
-    for file in {file.digest: file for file in post.content.files}.values():
-        used = {"client": post.client, "digest": file.digest, "post": post.id, "path": file.path, "at": clock.tick()}
-        connection.execute(insert(post_files), used)
+    files = [SourceFile(file.source or file.path, file.source_digest or file.digest, 0) for file in post.content.files]
+    take(connection, clock, post.client, post.id, lambda used: files)
     _note(connection, clock, post, note)
+    _tell_slot(connection, clock, post)
     return True
 
 
@@ -39,7 +40,34 @@ def advance(connection: Connection, clock: Clock, post: Post, note: str = "") ->
     if not connection.execute(update(posts).where(*where).values(**_row(newer))).rowcount:
         return None
     _note(connection, clock, newer, note)
+    _tell_slot(connection, clock, newer)
     return newer
+
+
+def take(
+    connection: Connection,
+    clock: Clock,
+    client: str,
+    post: str,
+    choose: Callable[[Mapping[str, int]], list[SourceFile]],
+) -> list[SourceFile]:
+    """The files that a post is made of: those it has taken already, else those that are chosen now.
+
+    `choose` is told the digests of what the client has used, and when last.
+    """
+    mine = select(post_files).where(post_files.c.client == client, post_files.c.post == post).order_by(post_files.c.at)
+    if rows := connection.execute(mine).all():
+        return [SourceFile(row.path, row.digest, 0) for row in rows]
+    chosen = choose(used(connection, client))
+    for file in {file.digest: file for file in chosen}.values():
+        taken = {"client": client, "digest": file.digest, "post": post, "path": file.path, "at": clock.tick()}
+        connection.execute(insert(post_files), taken)
+    return chosen
+
+
+def give_back(connection: Connection, post: str) -> None:
+    """What a post has taken that never came to be."""
+    connection.execute(delete(post_files).where(post_files.c.post == post))
 
 
 def due(connection: Connection, now: int) -> list[Post]:
@@ -79,12 +107,14 @@ def recorded(connection: Connection, client: str, media: Sequence[str]) -> set[s
 
 
 def used(connection: Connection, client: str) -> dict[str, int]:
-    """The digests of the files that this client has used, and when last."""
+    """The digests of the files that this client has used, and when last; what was only missed may come again."""
+    missed = select(posts.c.id).where(posts.c.state == "missed", posts.c.client == client)
     query = select(post_files.c.digest, func.max(post_files.c.at)).where(post_files.c.client == client)
-    return {digest: at for digest, at in connection.execute(query.group_by(post_files.c.digest))}
+    query = query.where(post_files.c.post.not_in(missed)).group_by(post_files.c.digest)
+    return {digest: at for digest, at in connection.execute(query)}
 
 
-_UNDER_WAY = ("approved", "uploading", "creating", "preparing", "ordered", "published")
+_UNDER_WAY = ("draft", "approved", "uploading", "creating", "preparing", "ordered", "published")
 
 
 def _row(post: Post) -> dict[str, object]:
@@ -96,9 +126,37 @@ def _row(post: Post) -> dict[str, object]:
         "body": dump(Post, post),
         "digest": post.digest,
         "version": post.version,
-        "wakes_at": 0 if post.state in OVER else max(post.wakes, post.due if post.state == "approved" else 0),
+        "wakes_at": _wakes(post),
         "media": post.media,
     }
+
+
+def _wakes(post: Post) -> int:
+    match post.state:
+        case "draft":
+            return post.expires
+        case "approved":
+            return max(post.wakes, post.due)
+    return 0 if post.state in OVER else post.wakes
+
+
+_ENDINGS: Mapping[PostState, slots.Ending] = {
+    "done": "done",
+    "failed": "failed",
+    "missed": "missed",
+    "rejected": "skipped",
+    # It may be live: nobody is to think that it is not.
+    "unconfirmed": "done",
+}
+
+
+def _tell_slot(connection: Connection, clock: Clock, post: Post) -> None:
+    """The slot whose work this post is goes its way with it."""
+    if post.slot and post.state == "uploading":
+        slots.posting(connection, clock, post.slot, draft=False)
+    if post.slot and post.state in OVER:
+        reason = f"unconfirmed: {post.reason}" if post.state == "unconfirmed" else post.reason
+        slots.end_of_post(connection, clock, post.slot, _ENDINGS[post.state], reason)
 
 
 def _note(connection: Connection, clock: Clock, post: Post, note: str) -> None:

@@ -5,16 +5,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from carrier.ledger import approvals, slots
+from carrier.ledger import approvals, posts, slots
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
-from carrier.ledger.slots import Slot
+from carrier.ledger.slots import Slot, Work
 from carrier.ledger.turns import send
 from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
-from carrier.types import ActionCall, Agent, Message, Response
+from carrier.types import ActionCall, Agent, Message, Post, Response
 
 _SECOND = 1_000_000
+POSTS: tuple[Work, ...] = ("post", "caption")
 
 
 async def slot_of(ledger: Ledger, message: Message) -> Slot | None:
@@ -32,11 +33,38 @@ def end_slot(
 ) -> None:
     """Write down what became of a slot, in the transaction that closes its turn; a draft waits for approval from now
     on, and those who may approve it are told."""
-    asked = _asked(slot, agent, turn, room, response.text, clock) if is_draft(slot) and response.text.strip() else None
+    if slot.work in POSTS:
+        posts.give_back(connection, slot.id)
+    asked = _asked(slot, agent, turn, room, response.text, clock) if _is_said_later(slot, response) else None
     number = slots.worked(connection, clock, slot, *_ending(slot, response, error), asked)
     text = _question(agent, number, slot, response.text, room) if number else ""
     if number and (outgoing := notice(agent.approvals.room, f"{turn}/notice", text, agent.name)):
         send(connection, clock, outgoing)
+
+
+def _is_said_later(slot: Slot, response: Response) -> bool:
+    return is_draft(slot) and slot.work not in POSTS and bool(response.text.strip())
+
+
+def file_post(connection: Connection, clock: Clock, agent: Agent, turn: str, post: Post) -> None:
+    """Write down the post that a slot has become, in the transaction that closes its turn; it goes out from here on,
+    or waits for somebody to approve it."""
+    posts.add(connection, clock, post)
+    if post.state == "draft":
+        slots.posting(connection, clock, post.slot, draft=True)
+    text = post_question(agent, post) if post.state == "draft" else ""
+    if text and (outgoing := notice(agent.approvals.room, f"{turn}/notice", text, agent.name)):
+        send(connection, clock, outgoing)
+
+
+def post_question(agent: Agent, post: Post) -> str:
+    files = ", ".join(file.source or file.path for file in post.content.files)
+    caption = post.content.caption or "no caption"
+    return (
+        f"{agent.character.display_name} is going to publish {files} at {post.client}, for {post.id}:\n{caption}\n"
+        f"`carrier-host posts approve {post.id} --digest {post.digest[:12]}` lets it go out, "
+        f"`carrier-host posts reject {post.id}` does not."
+    )
 
 
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:
@@ -59,6 +87,8 @@ def _ending(slot: Slot, response: Response, error: str) -> tuple[slots.Ending, s
             return "failed", error
         case "held":
             return "failed", "an evaluator held it"
+        case "silent" if slot.work in POSTS:
+            return "skipped", error or f"{slot.agent} had nothing to say"
         case "silent" if slot.work != "task":
             return "skipped", f"{slot.agent} had nothing to say"
     return "done", ""

@@ -22,7 +22,7 @@ from carrier.ledger.memory_log import remember
 from carrier.ledger.slots import Slot
 from carrier.runtime.journal import Journal
 from carrier.runtime.notices import DOORS, trouble
-from carrier.runtime.orders import end_slot, is_draft, slot_of
+from carrier.runtime.orders import end_slot, file_post, is_draft, slot_of
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
@@ -34,6 +34,7 @@ from carrier.types import (
     Memory,
     Message,
     Outgoing,
+    Post,
     Recalled,
     Response,
     Scope,
@@ -117,6 +118,10 @@ class OpenTurn:
     steps: int = 0
     slot: Slot | None = None
     """The slot of a schedule that orders this turn."""
+    post: Post | None = None
+    """What the slot has become, where it publishes something."""
+    excuse: str = ""
+    """Why nothing comes of its slot, though nothing is wrong."""
     timings: Timings = field(default_factory=Timings)
     _said: list[str] = field(default_factory=list)
     _closed: bool = False
@@ -171,8 +176,12 @@ class OpenTurn:
         notice = trouble(self.agent, f"{self.id}/trouble", given_up) if response.outcome == "dead" else None
 
         def transaction(connection: Any, clock: Any) -> bool:
-            if self.slot:
-                end_slot(connection, clock, self.slot, self.agent, self.id, self.message.room, response, error)
+            if self.post:
+                file_post(connection, clock, self.agent, self.id, self.post)
+            elif self.slot:
+                end_slot(
+                    connection, clock, self.slot, self.agent, self.id, self.message.room, response, error or self.excuse
+                )
             elif notice:
                 rows.send(connection, clock, notice)
             return close(connection, clock)

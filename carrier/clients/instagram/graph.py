@@ -32,6 +32,7 @@ class Graph:
     paused_until: float = 0.0
     """By the loop's clock: the platform has asked for a pause."""
     _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def get(self, path: str, **query: object) -> Mapping[str, Any]:
         return await self._call("GET", path, query, publishing=False)
@@ -44,20 +45,27 @@ class Graph:
         return await self._call("DELETE", path, {}, publishing=False)
 
     async def close(self) -> None:
-        if self._client:
-            await self._client.aclose()
+        """Let go of its connections; who asks it again opens others."""
+        client, self._client = self._client, None
+        if client:
+            await client.aclose()
 
     async def _call(self, method: str, path: str, values: Mapping[str, object], publishing: bool) -> Mapping[str, Any]:
         self._obey_pause()
-        if not self._client:
-            self._client = await asyncio.to_thread(_new_client, self.read_seconds)
+        client = await self._opened()
         told = {key: _written(value) for key, value in values.items() if value is not None}
         place: dict[str, Any] = {"data": told} if method == "POST" else {"params": told}
         headers = {"authorization": f"Bearer {self.token()}"}
         with _in_words(f"{method} {path}", publishing):
-            answer = await self._client.request(method, f"{self.url}/{path}", headers=headers, **place)
+            answer = await client.request(method, f"{self.url}/{path}", headers=headers, **place)
         self._note_usage(answer)
         return _judge(f"{method} {path}", answer, publishing)
+
+    async def _opened(self) -> "httpx.AsyncClient":
+        async with self._opening:
+            if not self._client:
+                self._client = await asyncio.to_thread(_new_client, self.read_seconds)
+            return self._client
 
     def _obey_pause(self) -> None:
         left = self.paused_until - asyncio.get_running_loop().time()

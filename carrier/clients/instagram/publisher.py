@@ -70,8 +70,8 @@ class Publisher:
     async def comment(self, id: str, text: str) -> str:
         return _id(await self._graph.post(f"{id}/comments", {"message": text}, publishing=True), "look")
 
-    async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
-        told = await self._graph.get(f"{id}/comments", fields="id,text,from", limit=MOST)
+    async def own_comments(self, id: str, edge: str = "comments") -> Sequence[tuple[str, str]]:
+        told = await self._graph.get(f"{id}/{edge}", fields="id,text,from", limit=MOST)
         rows = told.get("data", [])
         return [(str(row["id"]), str(row.get("text", ""))) for row in rows if self._is_own(row)]
 
