@@ -129,6 +129,16 @@ class Client(Protocol):
         """Look whether an earlier attempt was taken: its platform id or None; raises `CannotLook`."""
 
 
+class Listener(Protocol):
+    """A client that is told by webhook what happens, at `/hooks/NAME`."""
+
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        """What to answer a platform that asks whether the address is ours; None: it was not asked for."""
+
+    def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
+        """What is told; raises Refused unless it is surely the platform that tells it."""
+
+
 class Action(Protocol):
     """Something an agent can do. `parameters` is a JSON Schema object; arguments arrive validated against it."""
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from carrier.api import posts, scheduling
+from carrier.api import hooks, posts, scheduling
 from carrier.api.approving import decide, waiting
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
@@ -57,6 +57,8 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/posts/{id}/{what}", "POST", posts.change),
         ("/clients/{client}/limits", "GET", posts.limits),
         ("/clients/{client}/token", "GET", posts.token),
+        ("/hooks/{name}", "GET", hooks.ask),
+        ("/hooks/{name}", "POST", hooks.tell),
         ("/schedules", "GET", scheduling.schedules),
         ("/schedules/calendar", "GET", scheduling.days),
         ("/schedules/clock", "POST", scheduling.trust_clock),

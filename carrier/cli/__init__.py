@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, doctor, files, instagram, making, scheduling, talking, testing
+from carrier.cli import cards, doctor, files, instagram, making, posts, scheduling, talking, testing
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -114,3 +114,4 @@ app.command()(cards.export)
 app.command("test")(testing.try_out)
 app.add_typer(instagram.app, name="instagram")
 app.add_typer(scheduling.app, name="schedules")
+app.add_typer(posts.app, name="posts")

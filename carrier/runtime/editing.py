@@ -71,11 +71,12 @@ class Editing:
 
         return await self._change(id, approved, f"approved by {by}")
 
-    async def edit(self, id: str, by: str, words: dict[str, Any]) -> Post:
+    async def edit(self, id: str, by: str, words: Mapping[str, str]) -> Post:
         """Give a draft another caption, first comment or alt text; it waits to be approved as it is then."""
         post = await self.get(id)
         _only(post, "draft")
-        content = replace(post.content, **{key: storable(text) for key, text in words.items()})
+        said: dict[str, Any] = {key: storable(text) for key, text in words.items()}
+        content = replace(post.content, **said)
         await self._check(content)
         return await self._change(id, lambda _: replace(post, content=content), f"edited by {by}")
 

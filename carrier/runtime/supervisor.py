@@ -60,7 +60,7 @@ class LivingClient:
         try:
             async with asyncio.TaskGroup() as both:
                 self._sending = both.create_task(self._send(), name=f"sender {name}")
-                await self.client.run(self._hear)
+                await self.client.run(self.hear)
                 self._sending.cancel()
             self.state = "ended"
             log.info("%s: ended", name)
@@ -74,7 +74,7 @@ class LivingClient:
         await self.serves.wait()
         await self.sender.run()
 
-    async def _hear(self, message: Message) -> None:
+    async def hear(self, message: Message) -> None:
         """On trial it waits: one that never comes to serve may hear another account, and must put nothing in."""
         await self.serves.wait()
         await self.deliver(message)

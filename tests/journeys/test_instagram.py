@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from carrier.api.calling import Caller, Refusal, calling
-from carrier.testing.graph import Graph, local_graph
+from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.media_hosts import PASSWORD, USER, ftp_server
 from carrier.testing.projects import Project, project
@@ -40,6 +40,9 @@ clients:
     login: instagram
     account_id: "{account}"
     access_token: {token}
+    app_secret: {secret}
+    verify_token: asked-for
+    listen: [comments, messages, mentions]
     endpoint: { graph: {graph} }
     media_host: cdn
 schedules:
@@ -57,6 +60,7 @@ kind: script
 name: tifa
 rules:
   - { when: caption, say: "{caption}" }
+  - { when: lovely, say: Thank you! }
 """,
     "templates/chat.j2": "You are {{ agent.name }}.\n",
     "templates/facts.j2": "\n",
@@ -78,7 +82,7 @@ async def demo(folder: Path, tls: str = "none", **more: str) -> AsyncIterator[tu
             graph.rule(image_seconds=0)
             facts = {
                 "ftp": str(ftp.port), "user": USER, "password": PASSWORD, "tls": tls, "ca": ftp.certificate,
-                "graph": graph.url, "account": graph.account.id, "token": graph.account.token,
+                "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
                 "approval": "none", "caption": "Good morning, Bergen", **more,
             }  # fmt: skip
             made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
@@ -227,3 +231,66 @@ async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(t
         assert (limits["used"], limits["total"]) == (0, graph.rules.quota_total)
         assert token["account"] == graph.account.username
         assert graph.account.token not in str(token)
+
+
+# --- what is said to it
+
+
+@asynccontextmanager
+async def listening(folder: Path) -> AsyncIterator[tuple[Graph, Caller]]:
+    """With a picture on the feed, and the host told of what is said below it."""
+    async with demo(folder) as (made, graph), running_host(made) as opened, calling(made.data) as caller:
+        await until(caller, await run(caller), "done")
+        hook = f"http://127.0.0.1:{opened.port}/hooks/tifa.gram"
+        assert not await graph.hooks.subscribe(hook, "guessed")
+        assert await graph.hooks.subscribe(hook, "asked-for")
+        yield graph, caller
+
+
+async def answers(graph: Graph, number: int) -> list[str]:
+    """What the account has said below its post, once there is so much."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            post = graph.feed()[0]
+            texts = [each.text for each in graph.comments(post)] + [
+                reply.text for each in graph.comments(post) for reply in getattr(each, "replies", [])
+            ]
+            if len(found := [text for text in texts if text == "Thank you!"]) >= number:
+                return found
+            await asyncio.sleep(MOMENT)
+
+
+async def test_a_comment_is_answered_once_however_often_it_is_told(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        await graph.comment(graph.feed()[0], "anna", "lovely")
+        delivery = graph.hooks.deliveries[-1]
+        await answers(graph, 1)
+        await graph.hooks.replay(delivery)
+        await graph.comment(graph.feed()[0], "bo", "so lovely")
+
+        assert await answers(graph, 2) == ["Thank you!", "Thank you!"]
+        assert delivery.answers == [200, 200]
+
+
+async def test_a_wrong_signature_and_an_old_time_are_refused(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        entry = {
+            "id": graph.account.id,
+            "time": 1_700_000_000,
+            "field": "comments",
+            "value": {"id": "1", "text": "lovely"},
+        }
+        old = await graph.hooks.deliver({"object": "instagram", "entry": [entry]})
+        forged = await graph.hooks.deliver({"object": "instagram", "entry": [entry]}, secret="another")
+
+        assert (old.answers, forged.answers) == ([403], [403])
+        assert await answers(graph, 0) == []
+
+
+async def test_a_direct_message_is_answered_to_whom_it_is_from(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        await graph.message("anna", "lovely")
+
+        async with asyncio.timeout(SECONDS):
+            while not graph.journal.find("POST", "/messages$"):
+                await asyncio.sleep(MOMENT)

@@ -6,13 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import SecretStr
+
 from carrier.clients.instagram.graph import Graph
+from carrier.clients.instagram.hooks import Ear, Unsigned
 from carrier.clients.instagram.publisher import Publisher
 from carrier.clients.instagram.tokens import DAY, Token, TokenFile
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import CannotLook, Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
-from carrier.types import Outgoing
+from carrier.types import Message, Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,14 @@ class Instagram:
         self._graph = Graph(f"{url}/{settings.graph_version}", lambda: self._tokens.token.value)
         self.publisher = Publisher(self._graph, str(settings.account_id))
         self.ready = asyncio.Event()
+        self._ear = Ear(
+            client=name,
+            account=str(settings.account_id),
+            app_secret=_told(settings.app_secret),
+            verify_token=_told(settings.verify_token),
+            listens=frozenset(settings.listen),
+            now=lambda: given.now().timestamp(),
+        )
         self._unsure: set[str] = set()
         """Keys of what was sent and may have arrived, though nobody said so."""
 
@@ -46,6 +57,7 @@ class Instagram:
         try:
             await self._ask_who()
             self.ready.set()
+            await self._subscribe()
             while True:
                 await self._keep_good()
                 await asyncio.sleep(DAY)
@@ -67,6 +79,15 @@ class Instagram:
         except PostError as error:
             raise _as_client_error(error) from error
         return str(told.get("username", ""))
+
+    async def _subscribe(self) -> None:
+        """Have it told here what is listened to."""
+        if self._settings.listen:
+            fields = ",".join(self._settings.listen)
+            try:
+                await self._graph.post(f"{self._settings.account_id}/subscribed_apps", {"subscribed_fields": fields})
+            except PostError as error:
+                raise _as_client_error(error) from error
 
     async def _keep_good(self) -> None:
         """A token of Instagram's own is renewed in time; one of Facebook's for a page does not end by itself."""
@@ -94,6 +115,17 @@ class Instagram:
         left = (token.expires - time.time()) / DAY
         level = logging.ERROR if token.expires and left < TOLD_DAYS else logging.WARNING
         log.log(level, "%s: the access token could not be renewed, which is tried daily: %s", self._name, error)
+
+    # --- what it is told
+
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        return self._ear.challenge(query)
+
+    def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
+        try:
+            return self._ear.messages(body, headers.get("x-hub-signature-256", ""))
+        except Unsigned as error:
+            raise Refused(str(error)) from error
 
     # --- what it is sent
 
@@ -130,6 +162,10 @@ class Instagram:
         except PostError as error:
             raise _as_client_error(error) from error
         return _lone(there, outgoing.text)
+
+
+def _told(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 def _place(outgoing: Outgoing) -> Sequence[str]:
