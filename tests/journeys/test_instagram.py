@@ -208,12 +208,12 @@ async def test_what_is_rejected_never_goes_out(tmp_path: Path) -> None:
 
 async def test_a_dry_run_tells_every_request_and_sends_none(tmp_path: Path) -> None:
     async with living(tmp_path) as (_, graph, caller):
-        before = len(graph.journal.entries)
         told = await caller.post("/posts", {"files": ["media/1.jpg"], "caption": "Hei", "dry_run": True})
 
         assert [call["call"] for call in told["requests"]] == ["POST /{account}/media", "POST /{account}/media_publish"]
         assert told["requests"][0]["caption"] == "Hei"
-        assert len(graph.journal.entries) == before
+        assert [entry for entry in graph.journal.entries if entry.path.endswith(("media", "media_publish"))] == []
+        assert list((tmp_path / "ftp").iterdir()) == []
         assert (await caller.get("/posts"))["posts"] == []
 
 
