@@ -31,13 +31,6 @@ clients:
     access_token: {token}
     endpoint: { graph: {graph} }
     media_host: { type: folder, folder: {shown}, public_url: {graph}/media }
-schedules:
-  often:
-    every: 1s
-    client: gram
-    post: { kind: image, media: media/1.jpg, caption: "{{ slot.isoformat() }}" }
-    catch_up: all
-    overlap: wait
 ---
 kind: script
 name: tifa
@@ -67,20 +60,23 @@ async def lives(folder: Path, random: Random, kills: int) -> None:
         most = 1_000_000
         graph.rule(quota_total=most, containers_a_day=most, calls_a_day=most, repeat="duplicate")
         pressed = made(folder, graph, shown)
-        for _ in range(kills):
-            await one_life(pressed, graph, random)
+        for number in range(kills):
+            await one_life(pressed, graph, random, number)
             check(pressed, graph)
         assert len(graph.feed()) >= kills / 4
 
 
-async def one_life(pressed: Project, graph: Graph, random: Random) -> None:
-    """Killed some steps of its posts, and a moment, after it began to answer; the order may meet a fault."""
+async def one_life(pressed: Project, graph: Graph, random: Random, number: int) -> None:
+    """Killed some steps, and a moment, after it was told of two posts; one's order may meet a fault."""
     if random.random() < 0.5:
         graph.script(EVERY_FAULT[random.choice(LOST)], "POST", "/media_publish$")
     host = await HostProcess.start(pressed)
     try:
         await host.ready()
         wanted = len(steps(pressed)) + random.randint(1, 14)
+        async with host.call() as caller:
+            for each in "ab":
+                await caller.post("/posts", {"files": ["media/1.jpg"], "caption": f"{number}{each}"})
         async with asyncio.timeout(4):
             while len(steps(pressed)) < wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
