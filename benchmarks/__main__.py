@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import loop, reload
+from benchmarks import loop, reload, uploads
 from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, percentile, sentence
 from benchmarks.printing import row
@@ -121,6 +121,7 @@ def main() -> None:
         asyncio.run(measure(Path(folder)))
     loop.main()
     reload.main()
+    uploads.main()
 
 
 main()

@@ -15,12 +15,17 @@ from carrier.errors import CarrierError
 from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn, Waiting
 from carrier.ledger import goals, later, people
 from carrier.ledger.rooms import END_OF_TIME
+from carrier.media.checks import kind_of, post_faults
+from carrier.media.darkroom import Darkroom
+from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
 from carrier.models.opening import Models
+from carrier.posting import Outlet
 from carrier.runtime.colleagues import Colleagues
+from carrier.runtime.drafting import Drafting
 from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
@@ -30,6 +35,7 @@ from carrier.types import (
     Agent,
     Choice,
     ClientDefinition,
+    Fault,
     Goal,
     Line,
     Memory,
@@ -53,6 +59,10 @@ class Workshop:
     port: Callable[[], int]
     colleagues: Colleagues
     models: Models = field(default_factory=Models)
+    data: Path = Path()
+    """Where parts may keep files of their own."""
+    drafting: Drafting | None = None
+    """What posts are made with; None where there are no schedules."""
 
     @property
     def given(self) -> Given:
@@ -69,6 +79,7 @@ class Workshop:
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
             act=self.turns.abilities.act,
+            data=self.data,
         )
 
     @cached_property
@@ -117,7 +128,7 @@ class Workshop:
             for budget in agent.budgets
             if budget.instead
         }
-        runtime = AgentRuntime(agent, replace(parts, instead=instead), self.turns, self.alone)
+        runtime = AgentRuntime(agent, replace(parts, instead=instead), self.turns, self.alone, self.drafting)
         await runtime.open()
         return runtime, {size: choice for size, (_, choice) in models.items()}
 
@@ -165,6 +176,14 @@ class Workshop:
         client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
         return client
 
+    def outlet(self, definition: ClientDefinition, client: Client) -> Outlet | None:
+        """Where posts of a client go out; None if it publishes nothing, or nothing could be fetched from anywhere."""
+        publisher, block = getattr(client, "publisher", None), getattr(client, "media_host", None)
+        if publisher is None or block is None:
+            return None
+        make: Any = registry.find(registry.MEDIA_HOSTS, block.type)
+        return Outlet(publisher, make(block), self.data)
+
 
 def _stage(evaluator: object) -> str:
     return "after" if hasattr(evaluator, "every") else getattr(evaluator, "stage", "reply")
@@ -172,6 +191,8 @@ def _stage(evaluator: object) -> str:
 
 open_models = Models
 """What makes the models of a host, given the project's folder."""
+open_darkroom = Darkroom
+"""What makes of the operator's files what goes out, given the project's folder and the data folder."""
 choose_model = choose
 """What a model's profile comes down to, and why."""
 close_models = close_connections
@@ -197,6 +218,11 @@ def event_log(data: Path) -> Callable[[Iterable[Mapping[str, Any]]], None]:
 def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     """What the event log of the last days says."""
     return stats(data / "events", agent, days)
+
+
+def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+    """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
+    return post_faults(kind or kind_of(files), files, caption=caption)
 
 
 def open_memories(folder: Path, log: MemoryLog, embeddings: str, rebuild: Callable[[], Any]) -> LanceMemories:

@@ -8,14 +8,17 @@ CarrierError
  ├─ UnknownApproval        nothing of that number waits
  ├─ UnknownSchedule        no schedule of that name
  ├─ UnknownSlot            a schedule does not come up then
+ ├─ UnknownPost            no post of that id
  ├─ Overloaded             more unanswered messages than may wait
  ├─ Conflict               a key that was used for something else
  ├─ TemplateError          a template that cannot be rendered, with its line
  ├─ ModelError             a model did not answer; `remedy` says what may help
  ├─ NotNow                 a turn cannot end before a model answers again
+ ├─ Unfit                  a picture or a video cannot be published; `remedy` says what helps
  ├─ ActionError            an action's own "this did not work", for the model to read
  │   └─ InDoubt            it may have taken effect, and nobody can say
  └─ ClientError            a platform did not take something
+     ├─ PostError          a step of a post did not work; `remedy` says what may be done
      ├─ Passing            worth another try, after `retry_after` seconds
      ├─ Refused            for good: this one thing will never be taken
      ├─ CannotLook         the platform cannot be asked whether something was sent
@@ -80,6 +83,10 @@ class UnknownSlot(CarrierError):
     """A schedule does not come up at that time."""
 
 
+class UnknownPost(CarrierError):
+    """Nothing of that id was ever to be published."""
+
+
 class Overloaded(CarrierError):
     """More waits for an agent than it may keep waiting."""
 
@@ -125,6 +132,14 @@ class NotNow(CarrierError):
         super().__init__(reason)
 
 
+class Unfit(CarrierError):
+    """A file cannot be published as it is, or not be looked into at all."""
+
+    def __init__(self, where: str, what: str, remedy: str):
+        self.where, self.what, self.remedy = where, what, remedy
+        super().__init__(f"{where}: {what}; {remedy}")
+
+
 class ActionError(CarrierError):
     """Raised by an action to say, in words for the model, why it did not do what was asked."""
 
@@ -155,3 +170,20 @@ class CannotLook(ClientError):
 
 class Unauthorized(ClientError):
     """The platform does not accept the client's credentials."""
+
+
+PostRemedy = Literal["retry", "again", "renew", "poll", "wait", "fix", "sign in", "human", "look"]
+"""The same call once more; twice at the most; with a new container; when it is ready; after a while; when somebody has
+changed the post, signed in anew, or seen to the account; not before it was looked whether the post is live."""
+
+
+class PostError(ClientError):
+    """A step on a post's way out did not work, or nobody knows whether it did.
+
+    `wait` is in how many seconds it may be tried again, where the platform says so; `code` is its own for it.
+    """
+
+    def __init__(self, message: str, remedy: PostRemedy, wait: float = 0.0, code: str = ""):
+        self.remedy: PostRemedy = remedy
+        self.wait, self.code = wait, code
+        super().__init__(message)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from carrier.assemble import Workshop, close_models, event_log, open_memories, open_models
+from carrier.assemble import Workshop, close_models, event_log, open_darkroom, open_memories, open_models
 from carrier.config.catalog import Catalog, HostSettings, Refused, load
 from carrier.config.keeping import keep, kept
 from carrier.config.planning import BEFORE_A_RESTART
@@ -27,12 +27,15 @@ from carrier.ledger.turns import send
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
+from carrier.posting import Outlet, Posting
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.arrivals import Arrivals
 from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.commanding import Commands
 from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.decisions import Decisions
+from carrier.runtime.drafting import Drafting
+from carrier.runtime.editing import Editing
 from carrier.runtime.events import Exporter
 from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.handovers import Handovers
@@ -49,7 +52,7 @@ from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.scheduler.controls import Controls
 from carrier.scheduler.scheduler import Scheduler
-from carrier.types import Agent, ClientDefinition, Message, RoomRules
+from carrier.types import Agent, ClientDefinition, Message, Post, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +112,7 @@ class Host:
             self._gather,
         )
         self._pace = Pace()
+        self.posting = Posting(ledger, self.outlet, self._tell_of_post, over=lambda: self.scheduler.wake.set())
         self.jobs = Jobs(ledger, memories, self._runtime)
         self.scheduler = Scheduler(
             ledger,
@@ -121,14 +125,19 @@ class Host:
         self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self._clock_is_wrong)
         self.exporter = Exporter(ledger, event_log(settings.data))
         self.reloads = Reloads(self._reload)
+        darkroom = open_darkroom(catalog.root, settings.data)
+        self.editing = Editing(ledger, darkroom, self._look_at_schedules)
+        drafting = Drafting(ledger, darkroom, lambda: self.catalog.schedules)
         self._models = open_models(catalog.root, record)
-        workshop = Workshop(
+        self.workshop = workshop = Workshop(
             turns=self.turns,
             alone=self.inbox.alone,
             secrets=lambda: self.catalog.secrets,
             port=lambda: self.settings.server.port,
             models=self._models,
             colleagues=Colleagues(ledger, self._runtime),
+            data=settings.data,
+            drafting=drafting,
         )
         clients = Clients(workshop.client, ledger, self._arrivals)
         self.living = Living(catalog, workshop, clients, self.reloads)
@@ -250,6 +259,21 @@ class Host:
 
     def _look_at_schedules(self) -> None:
         self.scheduler.wake.set()
+        # What a slot publishes is a post by now.
+        self.posting.wake.set()
+
+    def outlet(self, client: str) -> Outlet | None:
+        """Where posts of a client go out; None while it is not here, or publishes nothing."""
+        living = self.clients.get(client)
+        return self.workshop.outlet(living.definition, living.client) if living else None
+
+    async def _tell_of_post(self, post: Post) -> None:
+        """Of what failed or was missed of a schedule the scheduler tells; of all else somebody has to know here."""
+        if not post.slot or post.stuck or post.state == "unconfirmed":
+            here = self.agents.get(post.agent)
+            state = "waits" if post.stuck else f"is {post.state}" if post.state == "unconfirmed" else post.state
+            text = f"The post {post.id} of {post.client} {state}: {post.reason}"
+            await self._notify(text, here.agent.notify if here else "")
 
     def _decided(self, taken: Intake) -> None:
         self.inbox.queue(taken)
@@ -368,10 +392,10 @@ class Host:
             await self._notify(f"{self.settings.name}: not all that the files say could be applied: {reason}")
         return self.last_reload
 
-    async def _notify(self, text: str) -> None:
-        """Tell the room that the operator named for what concerns the whole host."""
+    async def _notify(self, text: str, room: str = "") -> None:
+        """Tell the room that the operator named for this, or for what concerns the whole host."""
         clock = self.ledger.clock
-        outgoing = notice(self.settings.notify, f"host/notice/{clock.tick()}", text)
+        outgoing = notice(room or self.settings.notify, f"host/notice/{clock.tick()}", text)
         if outgoing is None:
             return
         try:
@@ -427,7 +451,10 @@ async def running(
         await host.handovers.load()
         await host.begin()
         opened.push_async_callback(host.close)
-        parts = (host.inbox, host.jobs, host.exporter, host.decisions, host.scheduler, host.reloads, host.later)
+        parts = (
+            *(host.inbox, host.jobs, host.exporter, host.decisions, host.scheduler, host.posting),
+            *(host.reloads, host.later),
+        )
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):
             yield host

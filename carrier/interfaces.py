@@ -12,19 +12,24 @@ from carrier.types import (
     Agent,
     Attachment,
     Completion,
+    Fault,
     Goal,
     GoalChange,
+    Hosted,
     Line,
     Memory,
     Message,
     ModelLimits,
     Outgoing,
     Person,
+    PostContent,
+    PostFile,
     Recalled,
     Request,
     Response,
     RoomView,
     Scope,
+    SourceFile,
     Told,
 )
 
@@ -190,6 +195,8 @@ class Given:
     """A room as people on its platform see it, if its client can tell."""
     act: Callable[[str, Message, Mapping[str, Any]], Awaitable[object]] = _idle
     """Have the client of a message do something on its platform; raises ActionError."""
+    data: Path = Path()
+    """The data folder, where a part may keep files of its own."""
 
 
 class Deliver(Protocol):
@@ -260,6 +267,16 @@ class AbleClient(Client, Protocol):
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
         """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
+
+
+class Listener(Protocol):
+    """A client that is told by webhook what happens, at `/hooks/NAME`."""
+
+    def challenge(self, query: Mapping[str, str]) -> str | None:
+        """What to answer a platform that asks whether the address is ours; None: it was not asked for."""
+
+    def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
+        """What is told; raises Refused unless it is surely the platform that tells it."""
 
 
 class Action(Protocol):
@@ -382,6 +399,107 @@ class MemoryLog(Protocol):
 
     async def remembered(self, ids: Collection[str]) -> None:
         """These are on the memory store's disk: forget that they wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A post that a platform has been told of, and how far it is with it; `why` says what it says of an error."""
+
+    id: str
+    status: Literal["in progress", "finished", "published", "error", "expired", "gone"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePost:
+    """A post as everybody sees it; `at` is in seconds since 1970."""
+
+    id: str
+    kind: str
+    caption: str
+    at: float
+    permalink: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many posts the platform has counted within so many seconds, and how many it takes; None: it does not say."""
+
+    used: int
+    total: int | None
+    seconds: float
+
+
+class Publisher(Protocol):
+    """A client that puts posts on its platform, one call at a time; each raises PostError, and none repeats itself."""
+
+    def parts(self, content: PostContent, urls: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """What is told of a carousel's pictures, one by one, before it is told of the whole; empty for all else.
+
+        `urls` is where its files are fetched, the cover's last where it has one.
+        """
+
+    def whole(self, content: PostContent, urls: Sequence[str], parts: Sequence[str]) -> Mapping[str, object]:
+        """What is told of the post; `parts` are the containers of its pictures."""
+
+    async def quota(self) -> Quota: ...
+
+    async def create(self, parameters: Mapping[str, object]) -> str:
+        """Tell the platform of a post or a part of one; returns the container's id."""
+
+    async def container(self, id: str) -> Container: ...
+
+    async def publish(self, container: str) -> str:
+        """Order it to be published; returns the id of what is live. Tried once: what follows an error is up to who
+        asked."""
+
+    async def recent(self, since: float) -> Sequence[LivePost]:
+        """What is live since then, in seconds since 1970, the newest first; stories too."""
+
+    async def permalink(self, id: str) -> str: ...
+
+    async def comment(self, id: str, text: str) -> str:
+        """Put a comment below what is live; returns the comment's id."""
+
+    async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
+        """The account's own comments below it, as (id, text)."""
+
+
+class Darkroom(Protocol):
+    """Finds the operator's pictures and videos, and makes of them what goes out."""
+
+    data: Path
+    """The folder that what goes out has its path from."""
+
+    async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+
+    async def develop(
+        self,
+        files: Sequence[SourceFile],
+        kind: Literal["image", "carousel", "reel", "story"],
+        fit: Literal["crop", "pad", "convert"] | None,
+    ) -> tuple[PostFile, ...]:
+        """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
+
+    async def faults(self, content: PostContent) -> tuple[Fault, ...]:
+        """What the platform would refuse or spoil of a post, by the names of the operator's own files."""
+
+    def word_faults(self, caption: str) -> tuple[Fault, ...]:
+        """The same of a caption."""
+
+
+class MediaHost(Protocol):
+    """A place where platforms fetch pictures and videos. Its errors are `Passing` and `Refused`."""
+
+    async def put(self, file: Path, media_type: str) -> Hosted:
+        """The file where everybody can fetch it; it was fetched from there before this returns."""
+
+    async def remove(self, name: str) -> None:
+        """Take it away; what is gone already is no error."""
+
+    async def sweep(self, older: float) -> list[str]:
+        """Take away what was put there more than so many seconds ago and is not needed; returns the names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,21 @@ CLIENTS = Parts(
     {
         "console": "carrier.clients.console:Console",
         "discord": "carrier.clients.discord.client:Discord",
+        "instagram": "carrier.clients.instagram.client:Instagram",
     },
     "carrier.clients",
 )
+
+MEDIA_HOSTS = Parts(
+    {
+        "ftp": "carrier.media.hosting.ftp:ftp",
+        "sftp": "carrier.media.hosting.sftp:sftp",
+        "s3": "carrier.media.hosting.s3:s3",
+        "folder": "carrier.media.hosting.folder:folder",
+    },
+    "carrier.media_hosts",
+)
+"""By type: made with the block that a file holds."""
 
 MODELS = Parts({}, "carrier.models")
 """By the provider that stands before the `/` of a model: made with `Name(profile, environment)`."""

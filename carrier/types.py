@@ -6,6 +6,7 @@ within one ledger, so they order as well as date. Ids say their cause and are th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -318,6 +319,127 @@ class Person:
 
 Whose = Literal["agent", "room", "person"]
 """Whom a goal is for."""
+
+
+# --- what is published ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PostFile:
+    """A picture or a video as it goes out, by its path from the data folder and the SHA-256 of what it held."""
+
+    path: str
+    digest: str
+    media_type: str
+    source: str = ""
+    """The operator's own file that it was made from; empty: it is that file itself."""
+    source_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """An operator's file, by its path from the project's folder; `at` is when it was last changed, in seconds."""
+
+    path: str
+    digest: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PostTag:
+    """Somebody who is seen, and where: from the left and from the top, as shares of the whole."""
+
+    username: str
+    x: float | None = None
+    y: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostContent:
+    """What goes out, to the letter."""
+
+    kind: Literal["image", "carousel", "reel", "story"]
+    files: tuple[PostFile, ...]
+    caption: str = ""
+    first_comment: str = ""
+    alt_text: str = ""
+    collaborators: tuple[str, ...] = ()
+    user_tags: tuple[PostTag, ...] = ()
+    location_id: str = ""
+    cover: PostFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A file that the world can fetch: what it is called there, and where."""
+
+    name: str
+    url: str
+    size: int
+    media_type: str
+
+
+PostState = Literal[
+    "draft",  # waits for somebody to approve it
+    "approved",  # goes out when its time has come
+    "uploading",  # its files are being put where they can be fetched
+    "creating",  # the platform is being told of it
+    "preparing",  # the platform fetches and prepares it
+    "ordered",  # it was told to publish it, and it is not known yet whether it did
+    "published",  # it is live; its first comment may still be due
+    "done",
+    "failed",
+    "unconfirmed",  # nobody can say whether it is live: somebody has to look
+    "missed",  # its time had passed before it could be ordered
+    "rejected",
+]
+OVER: frozenset[PostState] = frozenset(("done", "failed", "unconfirmed", "missed", "rejected"))
+"""Nothing more happens by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Something to publish, and how far it has got; times as the ledger has them."""
+
+    id: str
+    client: str
+    agent: str
+    content: PostContent
+    state: PostState
+    due: int
+    """When it is to go out."""
+    expires: int
+    """Not ordered by then, it is missed."""
+    slot: str = ""
+    version: int = 0
+    """Of this row: who changes it has to have seen the newest."""
+    hosted: tuple[Hosted, ...] = ()
+    parts: tuple[str, ...] = ()
+    container: str = ""
+    since: int = 0
+    """When its state began."""
+    ordered: int = 0
+    resent: bool = False
+    media: str = ""
+    """The platform's id of what is live; empty: not known."""
+    permalink: str = ""
+    comment: str = ""
+    """Of the first comment: empty, `begun`, or its id."""
+    attempts: int = 0
+    """Of what is being tried."""
+    renewals: int = 0
+    """How often it was begun anew with another container."""
+    wakes: int = 0
+    """Nothing is tried before."""
+    reason: str = ""
+    """Why it waits, or how it ended."""
+    stuck: bool = False
+    """It waits for somebody to see to the account."""
+
+    @property
+    def digest(self) -> str:
+        """Of all that goes out: what somebody approves."""
+        return sha256(repr((self.client, self.content)).encode()).hexdigest()
 
 
 # --- who an agent is: files resolved into values that hold all they rest on ---------------------------
@@ -791,6 +913,36 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """The next one of a folder."""
+
+    source: str
+    """A pattern of paths; one that ends in `/` finds folders, each of them a post."""
+    count: int = 0
+    """Files of one post; 0: as many as there are, or one."""
+    order: Literal["name", "oldest", "newest", "random"] = "name"
+    reuse: Literal["never", "when_all_used", "always"] = "never"
+    when_empty: Literal["notify", "skip"] = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class PostPlan:
+    """What is published at each slot of a schedule; the words of its caption are the schedule's."""
+
+    client: str
+    kind: Literal["image", "carousel", "reel", "story"]
+    pick: Pick | None = None
+    media: tuple[str, ...] = ()
+    fit: Literal["crop", "pad", "convert"] | None = None
+    first_comment: Wording | None = None
+    alt_text: Wording | None = None
+    collaborators: tuple[str, ...] = ()
+    user_tags: tuple[PostTag, ...] = ()
+    location_id: str = ""
+    cover: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When an agent does something of its own accord: one of `cron`, `at`, `every`."""
 
@@ -805,7 +957,8 @@ class Schedule:
     settings: Mapping[str, object] = field(default_factory=dict)
     """What is done then, as the file has it."""
     wording: Wording | None = None
-    """What is said, or what the agent is told to do; None: it is something to publish."""
+    """What is said, the caption of what is published, or what the agent is told to do."""
+    post: PostPlan | None = None
     room: str = ""
     """Where it is said, as `client/room`; empty: nowhere, for it is a task."""
     approval: bool = False
@@ -821,3 +974,18 @@ class Schedule:
     notify: str = ""
     """The room that is told of what failed or was missed, as `client/room`; empty: none."""
     revision: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with something that is to be published, in words, and what helps."""
+
+    what: str
+    remedy: str
+    severity: Literal["error", "warning"] = "error"
+    """With a warning it goes out all the same."""
+    where: str = ""
+    """The file, or the words that are meant."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.remedy}" if self.where else f"{self.what}; {self.remedy}"

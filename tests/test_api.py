@@ -98,11 +98,12 @@ async def stored(opened: Opened) -> int:
 
 async def test_every_route_needs_the_token(opened: Opened) -> None:
     app = make_app(opened.host, opened.token)
-    routes = [route for route in app.routes if isinstance(route, Route)]
+    # Who speaks at a hook is known by a signature.
+    routes = [route for route in app.routes if isinstance(route, Route) and not route.path.startswith("/hooks/")]
     assert len(routes) > 10
     async with httpx.AsyncClient(base_url=opened.address, trust_env=False) as stranger:
         for route in routes:
-            path = route.path_format.format(agent="tifa", turn="x", id=1, name="x", what="run")
+            path = route.path_format.format(agent="tifa", turn="x", id=1, name="x", what="run", client="x")
             for method in route.methods or ():
                 for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {opened.token}"}):
                     answer = await stranger.request(method, path, headers=headers)

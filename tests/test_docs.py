@@ -97,7 +97,7 @@ def test_each_dependency_is_told_of_and_no_other() -> None:
 
     rows = re.findall(r"^\| `([^`]+)`", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
 
-    assert sorted(rows) == sorted(Requirement(line).name for line in declared)
+    assert sorted(rows) == sorted({Requirement(line).name for line in declared})
 
 
 def problems(block: Block, folder: Path) -> list[str]:
@@ -109,7 +109,7 @@ def problems(block: Block, folder: Path) -> list[str]:
 
 
 def check_yaml(text: str, folder: Path) -> list[str]:
-    """The block, put into a copy of the shipped project, is loaded without a problem.
+    """The block, put into a copy of the shipped project with a picture, is loaded without a problem.
 
     A first line such as `# agents.d/hello.yaml` says which file it is.
     """
@@ -118,6 +118,8 @@ def check_yaml(text: str, folder: Path) -> list[str]:
     comment = re.match(r"# (\S+\.yaml)\n", text)
     place = folder / (comment[1] if comment else "agents.d/example.yaml")
     copy_project(folder)
+    (folder / "media").mkdir()
+    (folder / "media" / "harbour.jpg").touch()
     place.parent.mkdir(exist_ok=True)
     place.write_text(text)
     variables = dict.fromkeys(re.findall(r"\$\{(\w+)", text), "something")

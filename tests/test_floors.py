@@ -62,7 +62,7 @@ SPREAD = {name for name in FLOOR_OF if any(other.startswith(f"{name}.") for othe
 
 HEAVY = (
     *("litellm", "lancedb", "pyarrow", "duckdb", "onnxruntime", "tokenizers", "alembic", "httpx", "numpy", "mcp"),
-    *("apscheduler", "discord", "aiohttp"),
+    *("apscheduler", "discord", "aiohttp", "asyncssh", "obstore", "PIL", "av"),
 )
 """Costs too much to be imported before the host listens."""
 

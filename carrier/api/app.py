@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from carrier.api import scheduling, standing
+from carrier.api import hooks, posts, scheduling, standing
 from carrier.api.approving import decide, waiting
 from carrier.api.asking import PATIENCE, Pending, answered, ask, listen, rendered
 from carrier.api.forms import Form, FormError, Look, RenderForm, answer_json, keep_file, read_form, read_key, valid
@@ -24,7 +24,7 @@ from carrier.api.guards import Guard, problem
 from carrier.api.metrics import EXPOSITION, exposition
 from carrier.api.muting import mute, unmute
 from carrier.api.status import status as status_of
-from carrier.errors import Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
+from carrier.errors import ClientError, Conflict, LedgerError, Overloaded, TemplateError, UnknownAgent
 from carrier.host import Host
 from carrier.ledger import rooms
 from carrier.runtime.watchers import Piece
@@ -58,6 +58,14 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/handovers/end", "POST", standing.end_handover),
         ("/later", "GET", standing.waiting),
         ("/later/{id}/cancel", "POST", standing.cancel),
+        ("/posts", "GET", posts.listed),
+        ("/posts", "POST", posts.make),
+        ("/posts/{id}", "GET", posts.shown),
+        ("/posts/{id}/{what}", "POST", posts.change),
+        ("/clients/{client}/limits", "GET", posts.limits),
+        ("/clients/{client}/token", "GET", posts.token),
+        ("/hooks/{name}", "GET", hooks.ask),
+        ("/hooks/{name}", "POST", hooks.tell),
         ("/schedules", "GET", scheduling.schedules),
         ("/schedules/calendar", "GET", scheduling.days),
         ("/schedules/clock", "POST", scheduling.trust_clock),
@@ -90,6 +98,8 @@ def _handled(host: Host, handler: Handler) -> Callable[[Request], Awaitable[Resp
             return problem(422, str(error), field="Idempotency-Key")
         except Overloaded as error:
             return problem(429, str(error))
+        except ClientError as error:
+            return problem(502, str(error))
         except LedgerError as error:
             return problem(503, f"nothing can be stored now: {error}")
         except TemplateError as error:

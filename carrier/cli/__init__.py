@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from carrier.cli import cards, discord, doctor, files, making, rooms, scheduling, talking, testing
+from carrier.cli import (
+    cards,
+    discord,
+    doctor,
+    files,
+    instagram,
+    making,
+    posts,
+    rooms,
+    scheduling,
+    talking,
+    testing,
+)
 from carrier.cli.project import HERE, project
 from carrier.cli.running import live
 from carrier.cli.running import run as run_until_done
@@ -115,6 +127,7 @@ COMMANDS = (
     making.new,
     discord.dev_discord,
     doctor.doctor,
+    instagram.dev_instagram,
 )
 
 for command in COMMANDS:
@@ -123,4 +136,6 @@ app.add_typer(discord.app, name="discord")
 app.command("import")(cards.import_)
 app.command()(cards.export)
 app.command("test")(testing.try_out)
+app.add_typer(instagram.app, name="instagram")
 app.add_typer(scheduling.app, name="schedules")
+app.add_typer(posts.app, name="posts")

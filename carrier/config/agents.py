@@ -44,8 +44,9 @@ GIVEN = {
     "facts": ("agent", "lines"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
 }
-"""What each template is given; `chat` has what the agent's providers say beside it.
+"""What each template is given; `chat` and `post` have what the agent's providers say beside it.
 
 What only some agents have is empty in the templates of the others.
 """
@@ -359,7 +360,7 @@ class Agents:
                 self.names.unknown("template", name, library.sources, definition, ("templates", purpose))
                 whole = False
                 continue
-            given = (*GIVEN[purpose], *providers) if purpose == "chat" else GIVEN[purpose]
+            given = (*GIVEN[purpose], *providers) if purpose != "facts" else GIVEN[purpose]
             checked = library.checked(name, frozenset(given))
             self.names.tell(definition, *checked.problems)
             self.names.rest_on_files(definition, checked.files)

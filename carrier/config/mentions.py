@@ -77,8 +77,6 @@ def _of_agent(agent: models.Agent) -> Iterator[Mention]:
             yield from _all("action", names, ("permissions", key))
     if agent.approvals:
         yield from _one("room", agent.approvals.room, ("approvals", "room"))
-    if "post" in agent.templates.model_fields_set:
-        yield from _one("template", agent.templates.post, ("templates", "post"))
 
 
 def _of_client(client: models.Client) -> Iterator[Mention]:
@@ -188,7 +186,7 @@ def _words(block: models.Described) -> Words:
             if block.say:
                 yield from _told(block.say.text, ("say", "text"), WORDS_OF_A_SCHEDULE)
             for key in ("caption", "first_comment", "alt_text") if block.post else ():
-                yield from _told(getattr(block.post, key), ("post", key), None)
+                yield from _told(getattr(block.post, key), ("post", key), WORDS_OF_A_SCHEDULE)
         case models.Client(type="webhook"):
             given = frozenset({"body", "headers"})
             yield from _told(getattr(block, "text", ""), ("text",), given)

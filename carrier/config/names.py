@@ -143,9 +143,13 @@ class Names:
         if not name:
             return ""
         client, _, room = name.partition("/")
-        owner = by.owner or by.name
-        client = f"{owner}.{client}" if self.knows_own("client", owner, client) else client
+        client = self.client(client, by)
         return f"{client}/{self.rooms_of(client).get(room, room)}"
+
+    def client(self, name: str, by: Definition) -> str:
+        """A client's whole name: `own` of the agent tifa is `tifa.own`."""
+        owner = by.owner or by.name
+        return f"{owner}.{name}" if self.knows_own("client", owner, name) else name
 
     def notify(self, *said: tuple[Definition | None, object]) -> str:
         """The room of the first of these that says whom to `notify`; else the host's."""

@@ -28,7 +28,7 @@ def _other_than(*runs: str) -> Callable[[object], bool]:
 
 
 def _of_ours(value: object) -> bool:
-    return value not in ("console", "discord") and value in types_of("client")
+    return value not in ("console", "discord", "instagram") and value in types_of("client")
 
 
 def _is(written: str) -> Callable[[object], bool]:
@@ -41,16 +41,13 @@ def _always(value: object) -> bool:
 
 _WORDS = (
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
-    _Word("host", "media_hosts", "warning"),
     _Word("host", "retention", "warning"),
     _Word("host", "tokens", "warning"),
     _Word("agent", "formerly", "error"),
-    _Word("agent", "templates.post", "warning"),
     _Word("client", "formerly", "error"),
     _Word("client", "type", "error", _of_ours),
     _Word("action", "examples", "warning"),
     _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
-    _Word("schedule", "post", "warning"),
 )
 
 

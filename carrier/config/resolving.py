@@ -169,7 +169,15 @@ class Resolver:
             return self.names.settings(part, block.model_extra, definition, (), list(models.Client.model_fields))
         self.names.secrets.update(secrets_in(block))
         own = set(settings_of(part).model_fields)
-        return block.model_dump(include=own, exclude_unset=True, by_alias=True)
+        settings = block.model_dump(include=own, exclude_unset=True, by_alias=True)
+        return {key: self._media_host(value) if key == "media_host" else value for key, value in settings.items()}
+
+    def _media_host(self, written: object) -> object:
+        """The place itself, where it is only named: what rests on it changes with it."""
+        host = self.names.around.host.block if self.names.around.host else None
+        if isinstance(written, str) and isinstance(host, models.Host) and written in host.media_hosts:
+            return host.media_hosts[written].model_dump(exclude_unset=True, by_alias=True)
+        return written
 
     def _schedule(self, definition: Definition, block: models.Schedule) -> Schedule | None:
         return self._schedules.resolve(definition, block)

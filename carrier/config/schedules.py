@@ -10,7 +10,7 @@ from carrier.config.models.text import Generated, TextFile
 from carrier.config.names import Names
 from carrier.config.reading import Trail
 from carrier.config.revisions import revision
-from carrier.types import Schedule, TemplateFile, Wording
+from carrier.types import Pick, PostPlan, PostTag, Schedule, TemplateFile, Wording
 
 _WORK = {"post", "say", "task", "client"}
 """Keys that say what is done, not when."""
@@ -28,7 +28,7 @@ class Schedules:
         self._look_up_agent(definition, block)
         self.names.rest(definition)
         wording = self._wording(definition, block)
-        if wording is None and not block.post:
+        if wording is None:
             return None
         schedule = Schedule(
             name=definition.name,
@@ -39,6 +39,7 @@ class Schedules:
             timezone=block.timezone or self.names.around.timezone,
             settings=block.model_dump(mode="json", exclude_unset=True, by_alias=True, include=_WORK),
             wording=wording,
+            post=self._post(definition, block) if block.post else None,
             room=self.names.room(block.say.room, definition) if block.say else "",
             approval=block.approval == "required",
             prepare=block.prepare,
@@ -57,16 +58,39 @@ class Schedules:
             self.names.tell(definition, definition.problem((), "CAR025", "nobody has this schedule", "write `agent:`"))
 
     def _wording(self, definition: Definition, block: models.Schedule) -> Wording | None:
-        """None for a post, and for words that are not whole."""
+        """None for words that are not whole."""
+        if block.post:
+            return self._written(definition, block.post.caption, ("post", "caption"))
         path: Trail = ("say", "text") if block.say else ("task",)
-        written = block.say.text if block.say else block.task or ""
+        return self._written(definition, block.say.text if block.say else block.task or "", path)
+
+    def _written(self, definition: Definition, written: object, path: Trail) -> Wording | None:
         generated = isinstance(written, Generated)
         if isinstance(written, Generated):
             written, path = written.generate, (*path, "generate")
         if isinstance(written, TextFile):
             sources = self._sources(definition, written.file, (*path, "file"))
             return Wording(written.file, sources, generated) if sources else None
-        return Wording("words", {"words": TemplateFile("words", written)}, generated) if written else None
+        return Wording("words", {"words": TemplateFile("words", str(written))}, generated)
+
+    def _post(self, definition: Definition, block: models.Schedule) -> PostPlan:
+        post = block.post
+        assert post, "there is something to publish"
+        return PostPlan(
+            client=self.names.client(block.client, definition),
+            kind=post.kind,
+            pick=Pick(post.pick.source, post.pick.count or 0, post.pick.order, post.pick.reuse, post.pick.when_empty)
+            if post.pick
+            else None,
+            media=post.media,
+            fit=post.fit,
+            first_comment=self._written(definition, post.first_comment, ("post", "first_comment")),
+            alt_text=self._written(definition, post.alt_text, ("post", "alt_text")),
+            collaborators=post.collaborators,
+            user_tags=tuple(PostTag(tag.username, tag.x, tag.y) for tag in post.user_tags),
+            location_id=str(post.location_id or ""),
+            cover=post.cover,
+        )
 
     def _sources(self, definition: Definition, name: str, path: Trail) -> Mapping[str, TemplateFile]:
         """A template with all it includes; empty where it is not whole."""

@@ -22,8 +22,9 @@ from carrier.types import ActionCall, Message
 State = Literal["planned", "preparing", "waiting for approval", "due", "done", "missed", "skipped", "failed"]
 """Planned: it has words of its own and waits for its time. Due: its turn is queued or under way."""
 Ending = Literal["done", "missed", "skipped", "failed"]
-Work = Literal["", "say", "generate", "task", "approved"]
-"""Words to be said as they are; what a model is told to write; what an agent is told to do; words as approved."""
+Work = Literal["", "say", "generate", "task", "approved", "post", "caption"]
+"""Words to be said as they are; what a model is told to write; what an agent is told to do; words as approved; the
+caption of a post; what a model is told to write as one."""
 
 OPEN: tuple[State, ...] = ("planned", "preparing", "waiting for approval", "due")
 AHEAD: tuple[State, ...] = ("planned", "preparing", "waiting for approval")
@@ -249,11 +250,15 @@ def file(connection: Connection, clock: Clock, filed: Filed) -> list[Intake]:
     if known and known.state != "planned":
         return []
     if known and message:
-        work: Work = "task" if slot.work == "task" else "say"
+        work = _AS_WRITTEN.get(slot.work, "say")
         slot, message = replace(slot, work=work, reason=known.reason), replace(message, text=known.text)
     slot = replace(slot, text=message.text if message else known.text if known else "")
     _write(connection, clock, replace(slot, message=message.id if message else ""), known)
     return [take_in(connection, clock, message, {slot.agent: "waiting"})] if message else []
+
+
+_AS_WRITTEN: Mapping[Work, Work] = {"task": "task", "post": "post", "caption": "post"}
+"""What becomes of a work whose words somebody has written; else they are said."""
 
 
 def run_now(connection: Connection, clock: Clock, filed: Filed, under_way: int) -> list[Intake] | None:
@@ -346,6 +351,21 @@ def worked(
         reason = "too much waits to be approved in its room already"
         end(connection, clock, [slot.id], ("waiting for approval",), "failed", reason)
     return number or None
+
+
+def posting(connection: Connection, clock: Clock, slot: str, draft: bool) -> None:
+    """The work of a slot is a post, which waits for somebody to approve it, or is on its way out."""
+    state: State = "waiting for approval" if draft else "due"
+    under_way = update(slots).where(slots.c.id == slot, slots.c.state.in_(("preparing", "waiting for approval", "due")))
+    connection.execute(under_way.values(state=state, at=clock.tick()))
+
+
+def end_of_post(connection: Connection, clock: Clock, slot: str, ending: Ending, reason: str) -> None:
+    """The post that was the work of a slot is over."""
+    end(connection, clock, [slot], ("preparing", "waiting for approval", "due"), ending, reason)
+    if ending == "done":
+        of_it = select(slots.c.schedule).where(slots.c.id == slot).scalar_subquery()
+        connection.execute(update(schedules).where(schedules.c.name == of_it).values(troubled=False))
 
 
 def tell(connection: Connection, schedule: str) -> list[Slot]:

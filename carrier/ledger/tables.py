@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0008"
+VERSION = "0009"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -376,7 +376,31 @@ posts = Table(
     Column("slot", String, nullable=False, server_default=""),
     Column("state", String, nullable=False),
     Column("body", Text, nullable=False),
-    Column("digest", String, nullable=False),
+    Column("digest", String, nullable=False),  # of what goes out: what somebody approved
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    Column("wakes_at", BigInteger, nullable=False, server_default=text("0")),  # nothing is tried before
+    Column("media", String, nullable=False, server_default=""),  # the platform's id of what is live
     Column("at", BigInteger, nullable=False),
-    Index(None, "state"),
+    Index(None, "state", "wakes_at"),
+    Index(None, "client", "media"),
+)
+
+post_steps = Table(
+    "post_steps",
+    metadata,
+    Column("post", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+post_files = Table(
+    "post_files",
+    metadata,
+    Column("client", String, primary_key=True),
+    Column("digest", String, primary_key=True),  # SHA-256 of a file that was published, or is about to be
+    Column("post", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )

@@ -6,15 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from carrier.ledger import approvals, slots
+from carrier.ledger import approvals, posts, slots
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
-from carrier.ledger.slots import Slot
+from carrier.ledger.slots import Slot, Work
 from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
-from carrier.types import ActionCall, Agent, Message, Outgoing, Response
+from carrier.types import ActionCall, Agent, Message, Outgoing, Post, Response
 
 _SECOND = 1_000_000
+POSTS: tuple[Work, ...] = ("post", "caption")
 
 
 async def slot_of(ledger: Ledger, message: Message) -> Slot | None:
@@ -32,13 +33,39 @@ def end_slot(
 ) -> Outgoing | None:
     """Write down what became of a slot, in the transaction that closes its turn; a draft waits for approval from now
     on, and what is returned asks those who may approve it."""
-    asked = _asked(slot, agent, turn, room, response.text, clock) if is_draft(slot) and response.text.strip() else None
+    if slot.work in POSTS:
+        posts.give_back(connection, slot.id)
+    asked = _asked(slot, agent, turn, room, response.text, clock) if _is_said_later(slot, response) else None
     number = slots.worked(connection, clock, slot, *_ending(slot, response, error), asked)
     if not number:
         return None
     text = _question(agent, number, slot, response.text, room)
     asks = notice(agent.approvals.room, f"{turn}/notice", text, agent.name)
     return replace(asks, asks=number) if asks else None
+
+
+def _is_said_later(slot: Slot, response: Response) -> bool:
+    return is_draft(slot) and slot.work not in POSTS and bool(response.text.strip())
+
+
+def file_post(connection: Connection, clock: Clock, agent: Agent, turn: str, post: Post) -> Outgoing | None:
+    """Write down the post that a slot has become, in the transaction that closes its turn; it goes out from here on,
+    or waits for approval, and what is returned asks those who may approve it."""
+    posts.add(connection, clock, post)
+    if post.state != "draft":
+        return None
+    slots.posting(connection, clock, post.slot, draft=True)
+    return notice(agent.approvals.room, f"{turn}/notice", post_question(agent, post), agent.name)
+
+
+def post_question(agent: Agent, post: Post) -> str:
+    files = ", ".join(file.source or file.path for file in post.content.files)
+    caption = post.content.caption or "no caption"
+    return (
+        f"{agent.character.display_name} is going to publish {files} at {post.client}, for {post.id}:\n{caption}\n"
+        f"`carrier-host posts approve {post.id} --digest {post.digest[:12]}` lets it go out, "
+        f"`carrier-host posts reject {post.id}` does not."
+    )
 
 
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:
@@ -61,6 +88,8 @@ def _ending(slot: Slot, response: Response, error: str) -> tuple[slots.Ending, s
             return "failed", error
         case "held":
             return "failed", "an evaluator held it"
+        case "silent" if slot.work in POSTS:
+            return "skipped", error or f"{slot.agent} had nothing to say"
         case "silent" if slot.work != "task":
             return "skipped", f"{slot.agent} had nothing to say"
     return "done", ""

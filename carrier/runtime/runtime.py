@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from math import inf
 from typing import Literal
 
-from carrier.errors import LedgerError, ModelError
+from carrier.errors import CarrierError, LedgerError, ModelError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.slots import Slot
@@ -18,12 +18,13 @@ from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
 from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.deciding import says_yes, standing
+from carrier.runtime.drafting import Draft, Drafting, Nothing, Spoilt, rendered
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Payer, Purses, callers, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
 from carrier.templates import Templates
-from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
+from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Wording
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ DECIDE_SECONDS = 20.0
 """How long a model may take to say whether its agent answers."""
 MOST_SAID = 100_000
 """Characters of an answer; what a model says beyond is not sent."""
+REWRITES = 2
+"""Times that a caption is written anew which the platform would not take."""
 AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
 
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
@@ -61,9 +64,14 @@ class AgentRuntime:
     """A living agent."""
 
     def __init__(
-        self, agent: Agent, parts: Parts, turns: Turns, alone: Callable[[], AbstractAsyncContextManager[None]]
+        self,
+        agent: Agent,
+        parts: Parts,
+        turns: Turns,
+        alone: Callable[[], AbstractAsyncContextManager[None]],
+        drafting: Drafting | None = None,
     ):
-        self.agent, self.parts = agent, parts
+        self.agent, self.parts, self._drafting = agent, parts, drafting
         self._turns, self._alone = turns, alone
         self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
         self._acting = Acting(parts.actions, self.ask, self._gates)
@@ -169,6 +177,8 @@ class AgentRuntime:
                 return await self.evaluate(turn, _said(completion), prompt)
             case "approved":
                 return Response(turn.message.text)
+            case "post" | "caption":
+                return await self.publish(turn, slot)
         text, held = await self._gates.judge(turn, turn.message.text, "reply")
         return self._passed(turn, text, held)
 
@@ -203,6 +213,58 @@ class AgentRuntime:
         system = self.parts.templates.render(self.agent.templates["decide"], values)
         said = Said("user", spoken(turn.message), turn.message.sender_name)
         return Request(Prompt(system, (said,)), (), "decide", self.agent.name)
+
+    async def publish(self, turn: OpenTurn, slot: Slot) -> Response:
+        """What a schedule publishes: its words pass every gate, and it goes out once this turn has ended."""
+        assert self._drafting, "a host that has schedules can draft"
+        try:
+            draft = await self._drafting.begin(slot)
+            caption = await self._caption(turn, slot, draft, self._drafting.faults_of)
+            if caption.outcome == "answered":
+                write = partial(self._beside, turn, draft)
+                turn.post = await self._drafting.finish(draft, self.agent, caption.text, write)
+            return caption
+        except Nothing as nothing:
+            turn.excuse = str(nothing)
+            return SILENCE
+        except Spoilt as spoilt:
+            turn.post = spoilt.post
+            return Response("", "failed")
+
+    async def _caption(self, turn: OpenTurn, slot: Slot, draft: Draft, faults_of: Callable[[str], str]) -> Response:
+        """As it was written, or as the model writes it; what the platform would not take is written anew."""
+        if slot.work == "post":
+            text, held = await self._gates.judge(turn, turn.message.text, "reply") if turn.message.text else ("", "")
+            return Response(turn.words.held, "held") if held else Response(text)
+        prompt = await self._seen(turn, draft)
+        with turn.timings.of("generate"):
+            text = (await self._generate(turn, "model/00", prompt, tools=False)).text
+        for number in range(REWRITES):
+            if wrong := faults_of(text):
+                text = await self._anew(turn, prompt, text, wrong, f"caption/{number:02}")
+        return await self.evaluate(turn, Response(text) if text.strip() else SILENCE, prompt)
+
+    async def _seen(self, turn: OpenTurn, draft: Draft) -> Prompt:
+        """The context of a post, with its pictures beside what the model is told."""
+        fill = partial(self._fill, purpose="post")
+        prompt: Prompt = await turn.journal.once("prompt", lambda: self.compose(turn, fill), Prompt)
+        told = replace(prompt.conversation[-1], images=draft.pictures)
+        return replace(prompt, conversation=(*prompt.conversation[:-1], told))
+
+    async def _beside(
+        self, turn: OpenTurn, draft: Draft, wording: Wording, place: str, values: Mapping[str, object]
+    ) -> str:
+        """Words beside the caption, which pass the gates as well."""
+        text = rendered(wording, values)
+        if wording.generated:
+            prompt = await self._seen(turn, draft)
+            asked = replace(prompt.conversation[-1], text=text)
+            request = Request(replace(prompt, conversation=(asked,)), (), "chat", self.agent.name)
+            text = (await turn.journal.paid(place, lambda: self._complete("large", request, turn.id))).text.strip()
+        text, held = await self._gates.judge(turn, text, place) if text else ("", "")
+        if held:
+            raise CarrierError(f"an evaluator held its {place.replace('_', ' ')}: {held}")
+        return text
 
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
@@ -240,8 +302,9 @@ class AgentRuntime:
             prompt = compose_context(self.agent, system, turn.message, state, self._turns.abilities.data)
             return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
-    async def _fill(self, values: Mapping[str, object]) -> str:
-        return self.parts.templates.render(self.agent.templates["chat"], values)
+    async def _fill(self, values: Mapping[str, object], purpose: str = "chat") -> str:
+        templates = self.agent.templates
+        return self.parts.templates.render(templates.get(purpose, templates["chat"]), values)
 
     async def render(self, message: Message, fill: Fill | None = None) -> str:
         """The exact prompt that a message would get, by its own template or what `fill` makes of the same values.
@@ -335,9 +398,11 @@ class AgentRuntime:
 
     async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
         """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
+        return await self._anew(turn, prompt, text, reason, f"revise/{number:02}")
+
+    async def _anew(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, name: str) -> str:
         asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
-        name = f"revise/{number:02}"
         anew = await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
         return _sayable(anew.text)
 

@@ -80,6 +80,10 @@ class LivingClient:
         await self.serves.wait()
         await self.sender.run()
 
+    async def hear(self, message: Message) -> None:
+        """Take in what the platform told by webhook, as if the client had heard it itself."""
+        await _Hearing(self.serves, self.deliver)(message)
+
     def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
         if isinstance(error, Unauthorized):

@@ -19,7 +19,7 @@ from carrier.ledger import approvals, calls
 from carrier.ledger import turns as rows
 from carrier.ledger.asks import first_message
 from carrier.ledger.calls import Full, Limit
-from carrier.ledger.engine import Ledger
+from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import dump, storable
 from carrier.ledger.intake import Intake, connect
 from carrier.ledger.jobs import ReflectionDue
@@ -31,7 +31,7 @@ from carrier.runtime.abilities import Abilities
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
 from carrier.runtime.notices import trouble
-from carrier.runtime.orders import end_slot, is_draft, slot_of
+from carrier.runtime.orders import end_slot, file_post, is_draft, slot_of
 from carrier.runtime.speaking import named, speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
@@ -45,6 +45,7 @@ from carrier.types import (
     Memory,
     Message,
     Outgoing,
+    Post,
     Recalled,
     Response,
     RoomRules,
@@ -165,6 +166,10 @@ class OpenTurn:
     steps: int = 0
     slot: Slot | None = None
     """The slot of a schedule that orders this turn."""
+    post: Post | None = None
+    """What the slot has become, where it publishes something."""
+    excuse: str = ""
+    """Why nothing comes of its slot, though nothing is wrong."""
     timings: Timings = field(default_factory=Timings)
     _said: dict[str, str] = field(default_factory=dict)
     """By the ids of the words, which are in order whatever ran side by side."""
@@ -230,9 +235,7 @@ class OpenTurn:
 
         def transaction(connection: Any, clock: Any) -> bool:
             if self.slot:
-                room = self.message.room
-                asks = end_slot(connection, clock, self.slot, self.agent, self.id, room, response, error)
-                self._ask(connection, clock, asks)
+                self._ask(connection, clock, self._end_slot(connection, clock, self.slot, response, error))
             elif notice:
                 rows.send(connection, clock, notice)
             return close(connection, clock)
@@ -248,6 +251,14 @@ class OpenTurn:
         self._tell_of([said] if said else [])
         self.turns.closed(bool(reflection_is_due))
         self.turns.watchers.end(self._ended(response))
+
+    def _end_slot(
+        self, connection: Connection, clock: Clock, slot: Slot, response: Response, error: str
+    ) -> Outgoing | None:
+        if self.post:
+            return file_post(connection, clock, self.agent, self.id, self.post)
+        room, reason = self.message.room, error or self.excuse
+        return end_slot(connection, clock, slot, self.agent, self.id, room, response, reason)
 
     def _keep_handover(self) -> None:
         """A conversation that was handed over lasts as long as somebody speaks; the clock is nobody."""

@@ -53,7 +53,7 @@ def ordered(schedule: Schedule, agent: Agent, slot: datetime) -> Filed:
         text = _rendered(schedule, agent, slot)
     except TemplateError as error:
         return Filed(replace(row, state="failed", reason=str(error)))
-    if not text:
+    if not text and not schedule.post:
         return Filed(replace(row, state="skipped", reason="it has no words this time"))
     return Filed(row, message(row, schedule.room, text))
 
@@ -79,9 +79,12 @@ def planned(schedule: Schedule, slot: datetime, text: str, by: str) -> Slot:
 
 
 def _work(schedule: Schedule) -> Work:
+    generated = bool(schedule.wording and schedule.wording.generated)
+    if schedule.post:
+        return "caption" if generated else "post"
     if not schedule.room:
         return "task"
-    return "generate" if schedule.wording and schedule.wording.generated else "say"
+    return "generate" if generated else "say"
 
 
 def _rendered(schedule: Schedule, agent: Agent, slot: datetime) -> str:

@@ -52,9 +52,9 @@ class Entry:
 
 
 def does(schedule: Schedule) -> str:
-    if schedule.room:
-        return f"say {schedule.room}"
-    return "task" if schedule.wording else "post"
+    if schedule.post:
+        return f"post {schedule.post.client}"
+    return f"say {schedule.room}" if schedule.room else "task"
 
 
 def when(schedule: Schedule) -> str:

@@ -39,6 +39,8 @@ class HttpServer:
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, list[Response]] = field(default_factory=dict)
     """What a path answers, one after the other; the last one stays."""
+    everything: Response | None = None
+    """What all paths answer that have no answer of their own."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def routes(self) -> list[Route]:
@@ -69,6 +71,8 @@ class HttpServer:
         asked = await self._note(request)
         if waiting := self.answers.get(request.url.path):
             return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        if self.everything:
+            return self.everything
         told = {"method": asked.method, "target": asked.target, "headers": asked.headers}
         return _json({**told, "body": asked.body.decode("utf-8", "replace")})
 

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def openai_server(*answers: Answer) -> AsyncIterator[OpenAIServer]:
 
 
 @asynccontextmanager
-async def serving(routes: Sequence[Route]) -> AsyncIterator[str]:
+async def serving(routes: Sequence[BaseRoute]) -> AsyncIterator[str]:
     """Serve these on a free port of loopback, whose address it hands out."""
     # A socket that names its protocol answers at once: asyncio sets TCP_NODELAY on no other.
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

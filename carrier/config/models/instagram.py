@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, SecretStr
 
 from carrier.config.models.client import Client
 from carrier.config.models.later import InPlace
-from carrier.config.models.values import Id, Name, how_written, looks, whole
+from carrier.config.models.values import Block, Id, Name, how_written, looks, whole
 
 if TYPE_CHECKING:
     from carrier.config.models.media_hosts import MediaHost
@@ -24,21 +24,33 @@ def _version(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s?#]+", value):
+        raise ValueError("an address begins with http:// or https://")
+    return value.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address), looks(whole(r"https?://[^\s?#]+"))]
 GraphVersion = Annotated[str, AfterValidator(_version), looks(whole(_VERSION))]
 
 
-class Instagram(Client):
-    """An account on Instagram."""
+class Endpoint(Block):
+    """Where the Graph API is, if not at Meta's: for a local one, or a proxy."""
 
-    model_config = ConfigDict(extra="forbid")
+    graph: Address = Field(default="", description="As in http://127.0.0.1:8180; else Meta's for this login")
+    rupload: Address = Field(default="", description="Where videos are uploaded; else Meta's")
 
-    type: Literal["instagram"]
+
+class InstagramSettings(Block):
+    """What the door itself reads."""
+
     login: Literal["facebook", "instagram"] = Field(default="facebook", description="What its access token is from")
     account_id: Id = Field(description="${INSTAGRAM_ACCOUNT_ID}")
     access_token: SecretStr = Field(description="In the environment: ${INSTAGRAM_ACCESS_TOKEN}")
     app_secret: SecretStr | None = Field(default=None, description="Of your app: proves who sends what is listened to")
     verify_token: SecretStr | None = Field(default=None, description="What Instagram shows when it asks for the hook")
     graph_version: GraphVersion = "v25.0"
+    endpoint: Endpoint = Field(default=Endpoint(), description="Where the Graph API is, if not at Meta's")
     media_host: (
         Annotated[
             Annotated[Name, Tag("a name")] | Annotated[MediaHost, Tag("in place")],
@@ -49,3 +61,11 @@ class Instagram(Client):
     listen: tuple[Literal["comments", "messages", "mentions"], ...] = Field(
         default=(), description="What is handed to the agent"
     )
+
+
+class Instagram(Client, InstagramSettings):
+    """An account on Instagram."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["instagram"]

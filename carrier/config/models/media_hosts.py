@@ -25,6 +25,7 @@ class Ftp(MediaHost):
     username: str
     password: SecretStr
     tls: Literal["explicit", "implicit", "none"] = Field(default="explicit", description="none: sent in the open")
+    ca: str = Field(default="", description="A file with the certificate to trust, where the server made its own")
     folder: str = Field(default="", description="Of the server; else where one stands after the login")
 
 

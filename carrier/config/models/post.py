@@ -93,6 +93,10 @@ class Post(Block):
     kind: Literal["image", "carousel", "reel", "story"]
     pick: Pick | None = Field(default=None, description="The next one of a folder")
     media: Annotated[tuple[Inside, ...], Listed] = Field(default=(), description="Just this; a list for a carousel")
+    fit: Literal["crop", "pad", "convert"] | None = Field(
+        default=None,
+        description="Mend pictures: convert makes a JPEG of them, crop cuts them too, pad sets them on white",
+    )
     caption: Writing = Field(default="", description="Jinja, a file, or what the model is told to write")
     first_comment: Writing = Field(default="", description="The account's own comment below it, once")
     alt_text: Writing = Field(default="", description="For who cannot see the picture")

@@ -1,0 +1,150 @@
+"""The commands about Instagram: what would be refused, what is posted by hand, what is left, how the token is."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from carrier.cli.project import AsJson
+
+if TYPE_CHECKING:
+    from carrier.types import Fault
+
+app = typer.Typer(help="Look at what is to be posted on Instagram, and post it.", no_args_is_help=True)
+
+Client = Annotated[str, typer.Argument(help="The client's name.")]
+
+
+class Kind(StrEnum):
+    IMAGE = "image"
+    CAROUSEL = "carousel"
+    REEL = "reel"
+    STORY = "story"
+
+
+class Fit(StrEnum):
+    CROP = "crop"
+    PAD = "pad"
+    CONVERT = "convert"
+
+
+class Login(StrEnum):
+    INSTAGRAM = "instagram"
+    FACEBOOK = "facebook"
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Pictures and videos of one post.")],
+    kind: Annotated[Kind | None, typer.Option(help="What is posted; else what the files look like.")] = None,
+    caption: Annotated[str, typer.Option(help="What is to stand below it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what Instagram would refuse or spoil, and what helps. Exit code 1: it would refuse something."""
+    from carrier.assemble import check_post
+    from carrier.cli.printing import put
+
+    faults = check_post(files, kind.value if kind else None, caption)
+    if as_json:
+        print(json.dumps([asdict(fault) for fault in faults], indent=2))
+    else:
+        put("\n".join(_lines(files, faults)))
+    if any(fault.severity == "error" for fault in faults):
+        raise typer.Exit(1)
+
+
+@app.command()
+def post(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Pictures and videos of one post, in the project's folder.")],
+    caption: Annotated[str, typer.Option(help="What is to stand below it.")] = "",
+    client: Annotated[str, typer.Option(help="Who publishes it; else the only one that can.")] = "",
+    kind: Annotated[Kind | None, typer.Option(help="What is posted; else what the files look like.")] = None,
+    fit: Annotated[Fit | None, typer.Option(help="Mend pictures; else they have to be right.")] = None,
+    first_comment: Annotated[str, typer.Option(help="The account's own comment below it.")] = "",
+    alt_text: Annotated[str, typer.Option(help="For who cannot see the picture.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be sent, and send nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish something now. The host that runs does it: `carrier-host posts show` tells how far it is."""
+    from carrier.cli.posts import requests_told
+    from carrier.cli.printing import put
+
+    root = context.obj.load().root
+    body = {
+        "files": [_from(root, file) for file in files],
+        "caption": caption,
+        "client": client,
+        "kind": kind.value if kind else None,
+        "fit": fit.value if fit else None,
+        "first_comment": first_comment,
+        "alt_text": alt_text,
+        "dry_run": dry_run,
+    }
+    found = context.obj.ask(lambda caller: caller.post("/posts", body))
+    if as_json:
+        print(json.dumps(found, indent=2))
+    elif dry_run:
+        put(requests_told(found["requests"]))
+    else:
+        print(f"{found['post']['id']} goes out")
+
+
+def _from(root: Path, file: Path) -> str:
+    """As the host finds it; raises CarrierError for a file that the project does not have."""
+    from carrier.errors import CarrierError
+
+    try:
+        return file.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError as error:
+        raise CarrierError(f"{file} is not in the project's folder, {root}; copy it there") from error
+
+
+@app.command()
+def limits(context: typer.Context, client: Client, as_json: AsJson = False) -> None:
+    """What an account may still publish, as Instagram says it."""
+    found = context.obj.ask(lambda caller: caller.get(f"/clients/{client}/limits"))
+    most = "no limit that it tells" if found["total"] is None else f"{found['total']}"
+    told = f"{found['used']} of {most} posts within {found['seconds'] / 3600:g} h"
+    print(json.dumps(found, indent=2) if as_json else told)
+
+
+@app.command()
+def token(context: typer.Context, client: Client, as_json: AsJson = False) -> None:
+    """Whose an account's access token is, and how long it is good; never the token itself."""
+    found = context.obj.ask(lambda caller: caller.get(f"/clients/{client}/token"))
+    ends = f"until {datetime.fromtimestamp(found['expires'], UTC):%Y-%m-%d %H:%M} UTC" if found["expires"] else ""
+    told = f"{found['account']}, by the login of {found['login']}, good {ends or 'for a time that is not known yet'}"
+    print(json.dumps(found, indent=2) if as_json else told)
+
+
+def _lines(files: Sequence[Path], faults: "Sequence[Fault]") -> Iterator[str]:
+    wrong = {fault.where for fault in faults}
+    for fault in faults:
+        state = "problem" if fault.severity == "error" else "warning"
+        yield f"{state}  {fault.where}: {fault.what}"
+        yield f"         {fault.remedy}"
+    for file in files:
+        if file.name not in wrong:
+            yield f"ok       {file.name}"
+
+
+def dev_instagram(
+    port: Annotated[int, typer.Option(help="Where it listens on this machine; 0: any that is free.")] = 8180,
+    login: Annotated[Login, typer.Option(help="What access tokens are from.")] = Login.INSTAGRAM,
+    username: Annotated[str, typer.Option(help="The account's name.")] = "tifa",
+    media: Annotated[Path, typer.Option(help="A folder that it fetches pictures and videos from.")] = Path(
+        "var/dev-instagram"
+    ),
+) -> None:
+    """Start a local Instagram with a page that shows its feed, to try agents with without an account."""
+    options = ["--port", str(port), "--login", login, "--username", username, "--media", str(media)]
+    # In place of this process: Ctrl-C and signals reach it as they are.
+    os.execv(sys.executable, [sys.executable, "-m", "carrier.testing.graph", *options])

@@ -1,0 +1,1 @@
+"""The door to Instagram: the Graph API in Carrier's terms."""

@@ -1,0 +1,161 @@
+"""The Graph API over HTTP: one call, one answer or one error with its remedy; nothing is repeated here."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from carrier.clients.instagram.policy import remedy
+from carrier.errors import PostError
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
+BUSY = 90
+"""Per cent of what may be called: from here on calls wait."""
+
+
+@dataclass(eq=False)
+class Graph:
+    """A Graph API at a URL, spoken to with an account's token, which stands in the header only."""
+
+    url: str
+    """With its version, as in https://graph.facebook.com/v25.0"""
+    token: Callable[[], str]
+    read_seconds: float = READ_SECONDS
+    paused_until: float = 0.0
+    """By the loop's clock: the platform has asked for a pause."""
+    _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def get(self, path: str, **query: object) -> Mapping[str, Any]:
+        return await self._call("GET", path, query, publishing=False)
+
+    async def post(self, path: str, form: Mapping[str, object], publishing: bool = False) -> Mapping[str, Any]:
+        """`publishing` says that something becomes visible by it: then an error leaves it open whether it did."""
+        return await self._call("POST", path, form, publishing)
+
+    async def delete(self, path: str) -> Mapping[str, Any]:
+        return await self._call("DELETE", path, {}, publishing=False)
+
+    async def close(self) -> None:
+        """Let go of its connections; who asks it again opens others."""
+        client, self._client = self._client, None
+        if client:
+            await client.aclose()
+
+    async def _call(self, method: str, path: str, values: Mapping[str, object], publishing: bool) -> Mapping[str, Any]:
+        self._obey_pause()
+        client = await self._opened()
+        told = {key: _written(value) for key, value in values.items() if value is not None}
+        place: dict[str, Any] = {"data": told} if method == "POST" else {"params": told}
+        headers = {"authorization": f"Bearer {self.token()}"}
+        with _in_words(f"{method} {path}", publishing):
+            answer = await client.request(method, f"{self.url}/{path}", headers=headers, **place)
+        self._note_usage(answer)
+        return _judge(f"{method} {path}", answer, publishing)
+
+    async def _opened(self) -> "httpx.AsyncClient":
+        async with self._opening:
+            if not self._client:
+                self._client = await asyncio.to_thread(_new_client, self.read_seconds)
+            return self._client
+
+    def _obey_pause(self) -> None:
+        left = self.paused_until - asyncio.get_running_loop().time()
+        if left > 0:
+            raise PostError(f"the Graph API has asked for a pause; {left:.0f} s are left", "wait", left)
+
+    def _note_usage(self, answer: "httpx.Response") -> None:
+        """What is used up is told in each answer: a share of a hundred, and minutes until there is more."""
+        shares, minutes = usage(answer.headers)
+        if minutes or shares >= BUSY:
+            pause = minutes * 60.0 or 3600.0
+            log.warning("the Graph API: %d %% of the calls are used; no more for %.0f s", shares, pause)
+            self.paused_until = asyncio.get_running_loop().time() + pause
+
+
+def usage(headers: Mapping[str, str]) -> tuple[int, int]:
+    """The highest share that is used, in per cent, and the minutes until there is more."""
+    counted = [*_told(headers.get("x-app-usage"))]
+    for each in (_load(headers.get("x-business-use-case-usage")) or {}).values():
+        counted += [row for row in each if isinstance(row, dict)]
+    shares = [row.get(key, 0) for row in counted for key in ("call_count", "total_cputime", "total_time")]
+    minutes = [row.get("estimated_time_to_regain_access", 0) for row in counted]
+    return max(map(int, shares), default=0), max(map(int, minutes), default=0)
+
+
+def _told(header: str | None) -> Iterator[dict[str, Any]]:
+    if found := _load(header):
+        yield found
+
+
+def _load(text: str | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _written(value: object) -> str:
+    """As a form has it: lists and maps as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value)
+
+
+@contextmanager
+def _in_words(call: str, publishing: bool) -> Iterator[None]:
+    """What happens on the way. Before a connection stood, nothing was ordered; after that nobody knows."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise PostError(f"{call}: not reached: {error or type(error).__name__}", "retry") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        left_open: Literal["look", "retry"] = "look" if publishing else "retry"
+        raise PostError(f"{call}: no answer: {error or type(error).__name__}", left_open) from error
+
+
+def _judge(call: str, answer: "httpx.Response", publishing: bool) -> Mapping[str, Any]:
+    found = _load(answer.text)
+    if found is None:
+        raise PostError(
+            f"{call}: an answer that is no JSON (HTTP {answer.status_code})", "look" if publishing else "retry"
+        )
+    if isinstance(told := found.get("error"), dict):
+        raise _error(call, told, publishing)
+    if answer.is_error:
+        raise PostError(f"{call}: HTTP {answer.status_code}", "look" if publishing else "retry")
+    return found
+
+
+def _error(call: str, told: Mapping[str, Any], publishing: bool) -> PostError:
+    code, subcode = _number(told.get("code")), _number(told.get("error_subcode"))
+    words = told.get("error_user_msg") or told.get("message") or "no reason given"
+    what = remedy(code, subcode, told.get("is_transient") is True, publishing)
+    named = f"{code}/{subcode}" if subcode else str(code)
+    return PostError(f"{call}: {str(words)[:300]} ({named})", what, code=named)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _new_client(read_seconds: float) -> "httpx.AsyncClient":
+    import httpx
+
+    # It writes whole addresses down.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
+    return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)

@@ -1,0 +1,41 @@
+"""A post in the Graph API's words: which parameters are sent for what."""
+
+from collections.abc import Mapping, Sequence
+
+from carrier.types import PostContent, PostTag
+
+
+def parts_of(content: PostContent, urls: Sequence[str]) -> list[Mapping[str, object]]:
+    """What each picture of a carousel is told as; nothing for a post of one file."""
+    if content.kind != "carousel":
+        return []
+    files = zip(content.files, urls, strict=False)
+    return [{**_media(file.media_type, url, "VIDEO"), "is_carousel_item": True} for file, url in files]
+
+
+def whole_of(content: PostContent, urls: Sequence[str], parts: Sequence[str]) -> Mapping[str, object]:
+    """What the post is told as."""
+    told: dict[str, object] = {}
+    match content.kind:
+        case "carousel":
+            told |= {"media_type": "CAROUSEL", "children": list(parts)}
+        case "story":
+            told |= {**_media(content.files[0].media_type, urls[0], ""), "media_type": "STORIES"}
+        case "reel":
+            told |= {"media_type": "REELS", "video_url": urls[0]}
+            told |= {"cover_url": urls[-1]} if content.cover else {}
+        case "image":
+            told |= {"image_url": urls[0], "alt_text": content.alt_text}
+    told |= {"caption": content.caption, "location_id": content.location_id}
+    told |= {"collaborators": list(content.collaborators), "user_tags": [_tag(tag) for tag in content.user_tags]}
+    return {key: value for key, value in told.items() if value}
+
+
+def _media(media_type: str, url: str, video: str) -> dict[str, object]:
+    if media_type.startswith("video/"):
+        return {"media_type": video, "video_url": url}
+    return {"image_url": url}
+
+
+def _tag(tag: PostTag) -> dict[str, object]:
+    return {"username": tag.username} if tag.x is None else {"username": tag.username, "x": tag.x, "y": tag.y}

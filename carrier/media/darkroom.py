@@ -1,0 +1,128 @@
+"""The darkroom: finds the operator's pictures and videos, and makes of them what goes out."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+
+from carrier.errors import Unfit
+from carrier.media.checks import post_faults
+from carrier.media.formats import MOV, MP4
+from carrier.media.limits import Fit, Kind
+from carrier.media.mending import prepare
+from carrier.media.opening import sort_of
+from carrier.media.words import word_faults
+from carrier.types import Fault, PostContent, PostFile, SourceFile
+
+MADE = "posts"
+"""The folder of what goes out, in the data folder."""
+KEPT_SECONDS = 60 * 86400
+"""Longer than any post waits."""
+_VIDEOS = {MP4: (".mp4", "video/mp4"), MOV: (".mov", "video/quicktime")}
+
+
+@dataclass(eq=False)
+class Darkroom:
+    """Files of a project's folder, as they are and as they go out."""
+
+    root: Path
+    data: Path
+    _known: dict[tuple[str, float, int], str] = field(default_factory=dict)
+    """Digests of files that were read, as long as they do not change."""
+
+    async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+        return await asyncio.to_thread(self._found, patterns)
+
+    async def develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+        """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
+        return await asyncio.to_thread(self._develop, files, kind, fit)
+
+    def word_faults(self, caption: str) -> tuple[Fault, ...]:
+        """What is wrong with a caption."""
+        return word_faults(caption)
+
+    async def faults(self, content: PostContent) -> tuple[Fault, ...]:
+        """What is wrong with a post, by the names of the operator's own files."""
+        return await asyncio.to_thread(self._faults, content)
+
+    def _found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
+        return [group for pattern in patterns for group in self._groups(pattern)]
+
+    def _groups(self, pattern: str) -> Iterator[tuple[SourceFile, ...]]:
+        folders = pattern.endswith("/")
+        for path in sorted(self.root.glob(pattern.rstrip("/")), key=_natural):
+            if not path.resolve().is_relative_to(self.root.resolve()):
+                continue
+            if folders and path.is_dir():
+                files = sorted((each for each in path.iterdir() if _is_shown(each)), key=_natural)
+                yield tuple(self._source(file) for file in files)
+            elif not folders and _is_shown(path):
+                yield (self._source(path),)
+
+    def _source(self, path: Path) -> SourceFile:
+        stat = path.stat()
+        key = (str(path), stat.st_mtime, stat.st_size)
+        if key not in self._known:
+            self._known[key] = _digest(path)
+        return SourceFile(path.relative_to(self.root).as_posix(), self._known[key], stat.st_mtime)
+
+    def _develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+        made = self.data / MADE
+        made.mkdir(parents=True, exist_ok=True)
+        _sweep(made)
+        return tuple(self._made(file, made, kind, fit) for file in files)
+
+    def _made(self, file: SourceFile, made: Path, kind: Kind, fit: Fit | None) -> PostFile:
+        source = self.root / file.path
+        try:
+            format = sort_of(source)
+            part = made / f"{file.digest}.part"
+            prepare(source, part, kind, fit)
+        except OSError as error:
+            raise Unfit(file.path, f"cannot be read: {error.strerror}", "see that it is there") from error
+        digest = _digest(part)
+        ending, media_type = _VIDEOS.get(format, (".jpg", "image/jpeg"))
+        part.replace(made / f"{digest}{ending}")
+        return PostFile(f"{MADE}/{digest}{ending}", digest, media_type, file.path, file.digest)
+
+    def _faults(self, content: PostContent) -> tuple[Fault, ...]:
+        names = {Path(file.path).name: file.source or file.path for file in content.files}
+        found = post_faults(
+            content.kind,
+            [self.data / file.path for file in content.files],
+            caption=content.caption,
+            first_comment=content.first_comment,
+            alt_text=content.alt_text,
+            collaborators=content.collaborators,
+            user_tags=[tag.username for tag in content.user_tags],
+            cover=self.data / content.cover.path if content.cover else None,
+        )
+        return tuple(
+            Fault(fault.what, fault.remedy, fault.severity, names.get(fault.where, fault.where)) for fault in found
+        )
+
+
+def _is_shown(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """2.jpg before 10.jpg."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", str(path))]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()
+
+
+def _sweep(made: Path) -> None:
+    """What no post can be waiting for any more."""
+    before = time.time() - KEPT_SECONDS
+    for path in made.iterdir():
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,390 @@
+"""Drives a post through its states: each step is on disk before the next call, and it is ordered once.
+
+    draft -> approved -> uploading -> creating -> preparing -> ordered -> published -> done
+
+The order to publish is the one call that nobody can take back or repeat. It is written down before it is given; what
+follows no clear answer is looking, at the container's own status, never a second order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+
+from carrier.errors import LedgerError, Passing, PostError, Refused
+from carrier.interfaces import Container, LivePost, MediaHost, Publisher
+from carrier.ledger import posts as rows
+from carrier.ledger import slots
+from carrier.ledger.engine import Ledger
+from carrier.types import OVER, Post, PostState
+
+log = logging.getLogger(__name__)
+
+SECOND = 1_000_000
+PAUSES = (5, 10, 20, 40, 60)
+"""Seconds between two looks, or two attempts; the last one from then on."""
+ATTEMPTS = 6
+"""Of a step that fails for a moment."""
+AGAIN = 2
+"""Of one that may not be tried often."""
+RENEWALS = 3
+LOOKING = 15 * 60 * SECOND
+"""For so long after the order it is looked for; then somebody has to."""
+SETTLING = 3 * 60 * SECOND
+"""A list of what is live may be behind: only by then one candidate is the only one."""
+PREPARING = 60 * 60 * SECOND
+LEFTOVERS = 3 * 86400.0
+"""Seconds after which no post needs its files any more."""
+WAIT_FOR_A_COMMENT = 60
+"""Seconds until one that may have been written is surely listed."""
+WAIT = 3600
+"""Seconds that a platform's "not now" is waited out which does not say for how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where a client's posts go out: its account, the host that its files are fetched from, and the folder that
+    their paths start at."""
+
+    publisher: Publisher
+    host: MediaHost
+    folder: Path
+    resend: bool = False
+    """Whether an order that left no trace for a quarter of an hour is given once more, for the same container."""
+
+
+Step = Callable[["Posting", Post, Outlet], Awaitable[Post]]
+
+
+@dataclass(eq=False)
+class Posting:
+    """Posts on their way out, one step at a time for each client; `wake` tells that there is another one."""
+
+    ledger: Ledger
+    outlet: Callable[[str], Outlet | None]
+    """Of a client, by its name; None while it is not here."""
+    tell: Callable[[Post], Awaitable[None]]
+    """Somebody has to know of this one."""
+    over: Callable[[], None] = lambda: None
+    """Tells the scheduler that the work of a slot may have ended."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.wake.clear()
+            try:
+                due = await self.work()
+            except LedgerError as error:
+                log.error("posts have to wait: %s", error)
+                due = self._now() + WAIT * SECOND
+            await self._rest(due)
+
+    async def work(self) -> int | None:
+        """Do what can be done now; returns when there is more to do, None if nothing waits."""
+        while due := await self.ledger.read(partial(rows.due, now=self._now())):
+            by_client: dict[str, list[Post]] = {}
+            for post in due:
+                by_client.setdefault(post.client, []).append(post)
+            await asyncio.gather(*(self._in_order(several) for several in by_client.values()))
+        return await self.ledger.read(rows.next_due)
+
+    async def _rest(self, until: int | None) -> None:
+        seconds = None if until is None else max(0.0, (until - self._now()) / SECOND)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+
+    def _now(self) -> int:
+        return self.ledger.clock.tick()
+
+    async def _in_order(self, posts: Sequence[Post]) -> None:
+        for post in posts:
+            await self._advance(post)
+
+    async def _advance(self, post: Post) -> None:
+        """Steps of one post, until it has to wait or is over."""
+        now = self._now()
+        while post.state not in OVER and post.wakes <= now:
+            newer = await self._write(await self._step(post), post)
+            if newer is None:
+                return  # somebody else is at it
+            post = newer
+
+    async def _step(self, post: Post) -> Post:
+        """The post after its next step, whatever comes of it."""
+        outlet = self.outlet(post.client)
+        if post.state == "draft":
+            return _over(post, "missed", "nobody approved it in time")
+        if outlet is None:
+            return self._wait(post, WAIT, f"the client {post.client} is not here, or has no `media_host`")
+        if post.state in _BEFORE_THE_ORDER and self._now() > post.expires:
+            return _over(post, "missed", "its time had passed before it could go out")
+        try:
+            return await STEPS[post.state](self, post, outlet)
+        except PostError as error:
+            return self._after(post, error)
+        except Passing as error:
+            return self._after(post, PostError(str(error), "retry", error.retry_after))
+        except Refused as error:
+            return self._after(post, PostError(str(error), "fix"))
+        except LedgerError:
+            raise
+        # Media hosts may be anybody's; whatever they raise, the other posts go on.
+        except Exception as error:
+            log.exception("post %s: %s did not work", post.id, post.state)
+            return self._after(post, PostError(f"{type(error).__name__}: {error}", "fix"))
+
+    async def _write(self, newer: Post, older: Post) -> Post | None:
+        """On disk, and told where somebody has to know; None if another one was faster."""
+        written: Post | None = await self.ledger.write(partial(rows.advance, clock=self.ledger.clock, post=newer))
+        if written and written.state in OVER:
+            self.over()
+        if written and (written.stuck > older.stuck or written.state in _TOLD):
+            log.error("post %s: %s: %s", written.id, written.state, written.reason)
+            await self.tell(written)
+        return written
+
+    # --- the steps
+
+    async def _begin(self, post: Post, outlet: Outlet) -> Post:
+        """Nothing is put anywhere for a post whose slot is off, or that the platform would not take today."""
+        slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
+        if slot and slot.state in slots.ENDED:
+            return _over(post, "rejected", slot.reason)
+        quota = await outlet.publisher.quota()
+        if quota.total is not None and quota.used >= quota.total:
+            reason = f"{quota.used} of {quota.total} posts in {quota.seconds / 3600:.0f} h are used"
+            return self._wait(post, WAIT, reason)
+        return self._next(post, "uploading")
+
+    async def _upload(self, post: Post, outlet: Outlet) -> Post:
+        """One file more is where it can be fetched; or all are."""
+        files = [*post.content.files, *([post.content.cover] if post.content.cover else [])]
+        if len(post.hosted) == len(files):
+            return self._next(post, "creating")
+        file = files[len(post.hosted)]
+        path = outlet.folder / file.path
+        if await asyncio.to_thread(_digest, path) != file.digest:
+            raise PostError(f"{file.path} is not what it was when the post was made", "fix")
+        hosted = await outlet.host.put(path, file.media_type)
+        return replace(post, hosted=(*post.hosted, hosted), attempts=0, reason="")
+
+    async def _create(self, post: Post, outlet: Outlet) -> Post:
+        """The platform is told of one picture more of a carousel; or, when all of them are ready, of the whole."""
+        urls = [hosted.url for hosted in post.hosted]
+        parts = outlet.publisher.parts(post.content, urls)
+        if len(post.parts) < len(parts):
+            made = await outlet.publisher.create(parts[len(post.parts)])
+            return replace(post, parts=(*post.parts, made), attempts=0, reason="")
+        for part in post.parts:
+            if (unready := self._unready(post, await outlet.publisher.container(part))) is not None:
+                return unready
+        made = await outlet.publisher.create(outlet.publisher.whole(post.content, urls, post.parts))
+        return self._next(replace(post, container=made), "preparing")
+
+    async def _prepare(self, post: Post, outlet: Outlet) -> Post:
+        """Once the container is ready, the order is written down; it is given in the next step."""
+        container = await outlet.publisher.container(post.container)
+        if (unready := self._unready(post, container)) is not None:
+            return unready
+        if container.status == "published":
+            return self._live(post, "")
+        return await self._order(post, outlet)
+
+    async def _order(self, post: Post, outlet: Outlet) -> Post:
+        """Written down, then given, once: whoever finds it written down can only look."""
+        ordered = await self._write(replace(self._next(post, "ordered"), ordered=self._now()), post)
+        if ordered is None:
+            return post
+        try:
+            return self._live(ordered, await outlet.publisher.publish(ordered.container))
+        except PostError as error:
+            if error.remedy == "look":
+                return self._look_later(ordered, str(error))
+            # The platform says that it was not carried out, or it never left.
+            return self._after(replace(ordered, state="preparing"), error)
+
+    async def _confirm(self, post: Post, outlet: Outlet) -> Post:
+        """Whether an order without a clear answer was carried out, as far as the platform says."""
+        container = await outlet.publisher.container(post.container)
+        if container.status == "published":
+            return self._live(post, "")
+        if self._now() - post.ordered < LOOKING:
+            return self._look_later(post, f"ordered, and its container is {container.status}")
+        if outlet.resend and container.status == "finished" and not post.resent:
+            return await self._order(replace(post, resent=True), outlet)
+        return await self._unconfirmed(post, outlet, container)
+
+    async def _unconfirmed(self, post: Post, outlet: Outlet, container: Container) -> Post:
+        links = [live.permalink or live.id for live in await self._candidates(post, outlet)]
+        seen = f"; it may be {' or '.join(links[:2])}" if links else ""
+        reason = f"nobody can say whether it is live: its container is {container.status} {container.why}".strip()
+        return _over(post, "unconfirmed", reason + seen)
+
+    async def _complete(self, post: Post, outlet: Outlet) -> Post:
+        """What is live gets its id, its address and its first comment, as far as that can be had."""
+        if not post.media:
+            return await self._recognise(post, outlet)
+        if not post.permalink:
+            post = replace(post, permalink=await self._permalink(post, outlet))
+        if post.content.first_comment and post.comment in ("", "begun"):
+            return await self._comment(post, outlet)
+        return await self._tidy(post, outlet)
+
+    async def _recognise(self, post: Post, outlet: Outlet) -> Post:
+        """Which of what is live is this: only if there is exactly one that can be, when the list has settled."""
+        age = self._now() - post.ordered
+        if age < SETTLING:
+            return self._look_later(post, "live; which one it is is not known yet")
+        candidates = await self._candidates(post, outlet)
+        if len(candidates) == 1:
+            return replace(post, media=candidates[0].id, permalink=candidates[0].permalink, reason="")
+        if not candidates and age < LOOKING:
+            return self._look_later(post, "live; it is not listed yet")
+        kept = " Its first comment was not written." if post.content.first_comment else ""
+        return await self._tidy(replace(post, reason=f"live; which one it is cannot be told.{kept}"), outlet)
+
+    async def _candidates(self, post: Post, outlet: Outlet) -> list[LivePost]:
+        live = await outlet.publisher.recent(post.ordered / SECOND - 60)
+        known = await self.ledger.read(partial(rows.recorded, client=post.client, media=[each.id for each in live]))
+        return [each for each in live if each.id not in known and _fits(post, each)]
+
+    async def _permalink(self, post: Post, outlet: Outlet) -> str:
+        """Its address, if it can be had: nothing depends on it."""
+        try:
+            return await outlet.publisher.permalink(post.media)
+        except PostError as error:
+            log.info("post %s: its address is not known: %s", post.id, error)
+            return ""
+
+    async def _comment(self, post: Post, outlet: Outlet) -> Post:
+        """Once: one that may have been written is looked for before it is written again."""
+        text = post.content.first_comment
+        if post.comment == "begun":
+            found = [id for id, said in await outlet.publisher.own_comments(post.media) if said == text]
+            if found:
+                return replace(post, comment=found[0], attempts=0, reason="")
+        begun = await self._write(replace(post, comment="begun"), post)
+        if begun is None:
+            return post
+        try:
+            return replace(begun, comment=await outlet.publisher.comment(post.media, text), attempts=0, reason="")
+        except PostError as error:
+            if begun.attempts >= AGAIN:
+                return await self._tidy(replace(begun, reason=f"live; its comment may not be there: {error}"), outlet)
+            return replace(
+                self._wait(begun, max(error.wait, WAIT_FOR_A_COMMENT), str(error)), attempts=begun.attempts + 1
+            )
+
+    async def _tidy(self, post: Post, outlet: Outlet) -> Post:
+        """Nobody fetches its files any more."""
+        for hosted in post.hosted:
+            try:
+                await outlet.host.remove(hosted.name)
+            except (Passing, Refused) as error:
+                log.info("post %s: %s stays until it is swept: %s", post.id, hosted.name, error)
+        await self._sweep(outlet)
+        return _over(replace(post, hosted=()), "done", post.reason)
+
+    async def _sweep(self, outlet: Outlet) -> None:
+        """What posts have left there that failed."""
+        try:
+            await outlet.host.sweep(LEFTOVERS)
+        except (Passing, Refused) as error:
+            log.info("what earlier posts left is not swept: %s", error)
+
+    # --- what becomes of it
+
+    def _unready(self, post: Post, container: Container) -> Post | None:
+        """The post while a container is not ready, or never will be; None if it is."""
+        match container.status:
+            case "in progress" if self._now() - post.since < PREPARING:
+                return self._look_later(post, "the platform prepares it")
+            case "error":
+                return _over(post, "failed", container.why or "the platform cannot take it")
+            case "in progress" | "expired" | "gone":
+                return self._renew(post, f"its container is {container.status}")
+        return None
+
+    def _after(self, post: Post, error: PostError) -> Post:
+        """What an error leaves to do. From the order on it says nothing of whether the post is live."""
+        if error.remedy in ("wait", "sign in", "human"):
+            waiting = self._wait(post, error.wait or WAIT, str(error))
+            return replace(waiting, stuck=error.remedy != "wait")
+        if post.state == "ordered":
+            return self._look_later(post, str(error))
+        if post.state == "published":
+            return self._later_or_done(post, str(error))
+        match error.remedy:
+            case "poll" | "look":
+                return self._look_later(post, str(error))
+            case "again" if post.attempts >= AGAIN:
+                return self._renew(post, str(error))
+            case "retry" | "again" if post.attempts < ATTEMPTS:
+                return self._try_again(post, error)
+            case "renew":
+                return self._renew(post, str(error))
+        return _over(post, "failed", str(error))
+
+    def _live(self, post: Post, media: str) -> Post:
+        return self._next(replace(post, media=media), "published")
+
+    def _next(self, post: Post, state: PostState) -> Post:
+        return replace(post, state=state, since=self._now(), attempts=0, wakes=0, reason="", stuck=False)
+
+    def _try_again(self, post: Post, error: PostError) -> Post:
+        pause = max(error.wait, PAUSES[min(post.attempts, len(PAUSES) - 1)])
+        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1)
+
+    def _look_later(self, post: Post, reason: str) -> Post:
+        """The longer it lasts, the longer the pauses."""
+        age = (self._now() - post.since) / SECOND
+        return self._wait(post, min(max(age / 2, PAUSES[0]), PAUSES[-1]), reason)
+
+    def _later_or_done(self, post: Post, reason: str) -> Post:
+        if self._now() - post.since < LOOKING:
+            return self._look_later(post, reason)
+        return _over(post, "done", f"live; {reason}")
+
+    def _wait(self, post: Post, seconds: float, reason: str) -> Post:
+        return replace(post, wakes=self._now() + int(seconds * SECOND), reason=reason, stuck=False)
+
+    def _renew(self, post: Post, reason: str) -> Post:
+        """Begun anew with other containers, which only a post may be that was not ordered."""
+        if post.renewals >= RENEWALS:
+            return _over(post, "failed", reason)
+        fresh = self._next(replace(post, parts=(), container="", renewals=post.renewals + 1), "creating")
+        return self._wait(fresh, PAUSES[min(post.renewals, len(PAUSES) - 1)], reason)
+
+
+STEPS: Mapping[PostState, Step] = {
+    "approved": Posting._begin,
+    "uploading": Posting._upload,
+    "creating": Posting._create,
+    "preparing": Posting._prepare,
+    "ordered": Posting._confirm,
+    "published": Posting._complete,
+}
+
+_BEFORE_THE_ORDER: frozenset[PostState] = frozenset(("approved", "uploading", "creating", "preparing"))
+_TOLD: frozenset[PostState] = frozenset(("failed", "unconfirmed", "missed"))
+
+
+def _over(post: Post, state: PostState, reason: str) -> Post:
+    return replace(post, state=state, wakes=0, reason=reason)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()
+
+
+def _fits(post: Post, live: LivePost) -> bool:
+    """A story has no caption to go by."""
+    return live.kind == post.content.kind and (live.kind == "story" or live.caption == post.content.caption)

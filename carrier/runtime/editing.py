@@ -1,0 +1,160 @@
+"""What an operator does with posts: makes one, approves, edits, rejects and retries it, and says whether it is live."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from secrets import token_hex
+from typing import Any
+
+from carrier.errors import Conflict, UnknownPost
+from carrier.interfaces import Darkroom, Publisher
+from carrier.ledger import posts as rows
+from carrier.ledger import slots
+from carrier.ledger.engine import Ledger
+from carrier.ledger.forms import storable
+from carrier.types import Hosted, Post, PostContent, PostFile
+
+SECONDS = 1_000_000
+PATIENCE = 3600 * SECONDS
+"""How long after it was ordered by hand a post may still go out."""
+SHORTEST_DIGEST = 8
+
+Change = Callable[[Post], Post]
+
+
+class Wrong(Conflict):
+    """A post that Instagram would refuse, or spoil so that nobody would want it."""
+
+
+@dataclass(frozen=True)
+class Editing:
+    """Each is one transaction. All raise UnknownPost, and Conflict where the post has got further than that."""
+
+    ledger: Ledger
+    darkroom: Darkroom
+    changed: Callable[[], None]
+    """Tells whoever drives posts that there is another one to look at."""
+
+    async def get(self, id: str) -> Post:
+        post: Post | None = await self.ledger.read(partial(rows.get, id=id))
+        if post is None:
+            raise UnknownPost(f"there is no post {id!r}; `carrier-host posts` lists them")
+        return post
+
+    async def make(
+        self, client: str, agent: str, content: PostContent, paths: Sequence[str], fit: object = None
+    ) -> Post:
+        """A post of the operator's own files, which goes out now; not filed yet. Raises Unfit and Wrong."""
+        groups = await self.darkroom.found(paths)
+        sources = [file for group in groups for file in group]
+        if len(sources) < len(paths):
+            raise Wrong(f"not all of {', '.join(paths)} are files in the project's folder")
+        files = await self.darkroom.develop(sources, content.kind, fit)  # type: ignore[arg-type]
+        content = replace(content, files=files)
+        await self._check(content)
+        now = self.ledger.clock.tick()
+        return Post(f"{client}@{token_hex(6)}", client, agent, content, "approved", now, now + PATIENCE)
+
+    async def file(self, post: Post, by: str) -> Post:
+        await self.ledger.write(partial(rows.add, clock=self.ledger.clock, post=post, note=f"by {by}"))
+        self.changed()
+        return post
+
+    async def approve(self, id: str, digest: str, by: str) -> Post:
+        """Let it go out as it is; `digest` says what was looked at, and has to be of what would go out now."""
+
+        def approved(post: Post) -> Post:
+            _only(post, "draft")
+            if len(digest) < SHORTEST_DIGEST or not post.digest.startswith(digest):
+                raise Conflict(f"{id} is not what was looked at: it is {post.digest[:12]} now")
+            return replace(post, state="approved", reason="")
+
+        return await self._change(id, approved, f"approved by {by}")
+
+    async def edit(self, id: str, by: str, words: Mapping[str, str]) -> Post:
+        """Give a draft another caption, first comment or alt text; it waits to be approved as it is then."""
+        post = await self.get(id)
+        _only(post, "draft")
+        said: dict[str, Any] = {key: storable(text) for key, text in words.items()}
+        content = replace(post.content, **said)
+        await self._check(content)
+        return await self._change(id, lambda _: replace(post, content=content), f"edited by {by}")
+
+    async def reject(self, id: str, by: str) -> Post:
+        def rejected(post: Post) -> Post:
+            _only(post, "draft", "approved")
+            return replace(post, state="rejected", reason=f"rejected by {by}")
+
+        return await self._change(id, rejected, f"rejected by {by}")
+
+    async def retry(self, id: str, by: str) -> Post:
+        """Begin anew with one that failed or was missed. One that was ordered may be live: `resolve` says that."""
+
+        def again(post: Post) -> Post:
+            _only(post, "failed", "missed")
+            if post.ordered:
+                raise Conflict(f"{id} was ordered and may be live; look, and resolve it")
+            return self._anew(post)
+
+        return await self._change(id, again, f"retried by {by}")
+
+    async def resolve(self, id: str, live: bool, media: str, by: str) -> Post:
+        """Somebody has looked: it is live, perhaps with this id, or it is not and is to go out again."""
+
+        def resolved(post: Post) -> Post:
+            _only(post, "unconfirmed")
+            if not live:
+                return self._anew(post)
+            now = self.ledger.clock.tick()
+            return replace(post, slot="", state="published", since=now, media=media, wakes=0, attempts=0, reason="")
+
+        return await self._change(id, resolved, f"{by} says that it is {'' if live else 'not '}live")
+
+    def _anew(self, post: Post) -> Post:
+        now = self.ledger.clock.tick()
+        return replace(
+            post, slot="", state="approved", due=now, expires=now + PATIENCE, since=now, hosted=(), parts=(),
+            container="", ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,
+        )  # fmt: skip
+
+    async def _check(self, content: PostContent) -> None:
+        faults = await self.darkroom.faults(content)
+        if wrong := [str(fault) for fault in faults if fault.severity == "error"]:
+            raise Wrong("; ".join(wrong))
+
+    async def _change(self, id: str, change: Change, note: str) -> Post:
+        post = await self.get(id)
+        slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
+        if slot and slot.state in slots.ENDED and post.state in ("draft", "approved"):
+            raise Conflict(f"the slot of {id} is over: {slot.reason or slot.state}")
+        newer = change(post)
+        written: Post | None = await self.ledger.write(
+            partial(rows.advance, clock=self.ledger.clock, post=newer, note=note)
+        )
+        if written is None:
+            raise Conflict(f"{id} was changed by somebody else meanwhile; look again")
+        self.changed()
+        return written
+
+
+def _only(post: Post, *states: str) -> None:
+    if post.state not in states:
+        raise Conflict(f"{post.id} is {post.state}; this is for one that is {' or '.join(states)}")
+
+
+def requests(post: Post, publisher: Publisher) -> list[dict[str, object]]:
+    """What the platform would be told, call by call; `{…}` is what only comes of the calls before."""
+    content, files = post.content, [*post.content.files, *([post.content.cover] if post.content.cover else [])]
+    urls = [_url(number, file, post.hosted) for number, file in enumerate(files)]
+    parts = publisher.parts(content, urls)
+    named = post.parts or tuple(f"{{container {number + 1}}}" for number in range(len(parts)))
+    told = [*parts, publisher.whole(content, urls, named)]
+    calls: list[dict[str, object]] = [{"call": "POST /{account}/media", **dict(each)} for each in told]
+    calls.append({"call": "POST /{account}/media_publish", "creation_id": post.container or "{container}"})
+    if content.first_comment:
+        calls.append({"call": "POST /{media}/comments", "message": content.first_comment})
+    return calls
+
+
+def _url(number: int, file: PostFile, hosted: Sequence[Hosted]) -> str:
+    return hosted[number].url if number < len(hosted) else f"{{the address of {file.source or file.path}}}"

@@ -1,0 +1,287 @@
+"""Posts by the clock, from a picture in a folder to the feed: through a real FTP server, a caption and an approval."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carrier.api.calling import Caller, Refusal, calling
+from carrier.testing.graph import APP_SECRET, Graph, local_graph
+from carrier.testing.hosts import MOMENT, SECONDS, running_host
+from carrier.testing.hosts import until as eventually
+from carrier.testing.media_hosts import PASSWORD, USER, ftp_server
+from carrier.testing.projects import Project, project
+
+FILES = {
+    "carrier.yaml": """\
+name: demo
+models: { large: scripted/tifa, small: scripted/tifa }
+embeddings: { use: none }
+server: { port: 0 }
+media_hosts:
+  cdn:
+    type: ftp
+    server: 127.0.0.1
+    port: {ftp}
+    username: {user}
+    password: {password}
+    tls: {tls}
+    ca: "{ca}"
+    public_url: {graph}/media
+""",
+    "agents.d/tifa.yaml": """\
+character: { bio: Keeps the bar. }
+context: []
+clients:
+  gram:
+    type: instagram
+    login: instagram
+    account_id: "{account}"
+    access_token: {token}
+    app_secret: {secret}
+    verify_token: asked-for
+    listen: [comments, messages, mentions]
+    endpoint: { graph: {graph} }
+    media_host: cdn
+schedules:
+  daily:
+    cron: "* * * * *"
+    client: gram
+    post:
+      kind: image
+      pick: { from: media/*.jpg }
+      caption: { generate: Write a caption for this morning. }
+      first_comment: "#bergen"
+    approval: {approval}
+---
+kind: script
+name: tifa
+rules:
+  - { when: caption, say: "{caption}" }
+  - { when: lovely, say: Thank you! }
+""",
+    "templates/chat.j2": "You are {{ agent.name }}.\n",
+    "templates/facts.j2": "\n",
+}
+
+
+def picture(folder: Path, name: str, colour: str) -> None:
+    from PIL import Image
+
+    folder.mkdir(exist_ok=True, parents=True)
+    Image.new("RGB", (400, 400), colour).save(folder / name)
+
+
+@asynccontextmanager
+async def demo(folder: Path, tls: str = "none", **more: str) -> AsyncIterator[tuple[Project, Graph]]:
+    """A project whose pictures go by FTP, and the Instagram that it posts to."""
+    with ftp_server(folder, tls) as ftp:
+        async with local_graph(media=ftp.folder) as graph:
+            graph.rule(image_seconds=0)
+            facts = {
+                "ftp": str(ftp.port), "user": USER, "password": PASSWORD, "tls": tls, "ca": ftp.certificate,
+                "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
+                "approval": "none", "caption": "Good morning, Bergen", **more,
+            }  # fmt: skip
+            made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
+            picture(made.folder / "media", "1.jpg", "seagreen")
+            picture(made.folder / "media", "2.jpg", "gold")
+            yield made, graph
+
+
+def filled(text: str, facts: dict[str, str]) -> str:
+    for key, value in facts.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
+
+
+async def run(caller: Caller) -> str:
+    return str((await caller.post("/schedules/tifa.daily/run", {}))["slot"])
+
+
+async def until(caller: Caller, id: str, *states: str) -> dict[str, Any]:
+    """The post, once it is in one of these states."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            found = (await caller.get("/posts"))["posts"]
+            if any(post["id"] == id and post["state"] in states for post in found):
+                return dict(await caller.get(f"/posts/{id}"))
+            await asyncio.sleep(MOMENT)
+
+
+@pytest.mark.parametrize("tls", ["none", "explicit"])
+async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, tmp_path: Path) -> None:
+    async with demo(tmp_path, tls) as (made, graph), running_host(made), calling(made.data) as caller:
+        slot = await run(caller)
+        shown = await until(caller, slot, "done", "failed")
+
+        assert shown["post"]["reason"] == ""
+        assert [(post.caption, len(post.files)) for post in graph.feed()] == [("Good morning, Bergen", 1)]
+        assert [comment.text for comment in graph.comments(graph.feed()[0])] == ["#bergen"]
+        assert [step["state"] for step in shown["steps"]][-1] == "done"
+        assert all(step["at"] for step in shown["steps"])
+        history = await caller.get("/schedules/tifa.daily/slots")
+        assert history["slots"][0]["state"] == "done"
+
+
+@asynccontextmanager
+async def living(folder: Path, **more: str) -> AsyncIterator[tuple[Project, Graph, Caller]]:
+    async with (
+        demo(folder, **more) as (made, graph),
+        running_host(made),
+        calling(made.data) as caller,
+    ):
+        yield made, graph, caller
+
+
+async def slot_ends(caller: Caller, slot: str) -> dict[str, Any]:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            found = (await caller.get("/schedules/tifa.daily/slots"))["slots"]
+            if one := [each for each in found if each["id"] == slot and each["state"] not in ("due", "preparing")]:
+                return dict(one[0])
+            await asyncio.sleep(MOMENT)
+
+
+async def test_each_slot_takes_the_next_picture_and_an_empty_folder_is_said_to_be_so(tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, graph, caller):
+        for _ in range(2):
+            await until(caller, await run(caller), "done")
+        first, second = (await caller.get("/posts"))["posts"][::-1][:2]
+        empty = await slot_ends(caller, await run(caller))
+
+        assert [first["content"]["files"][0]["source"], second["content"]["files"][0]["source"]] == [
+            "media/1.jpg", "media/2.jpg",
+        ]  # fmt: skip
+        assert len(graph.feed()) == 2
+        assert (empty["state"], "every file of media/*.jpg was published" in empty["reason"]) == ("failed", True)
+
+
+async def test_a_file_that_is_no_picture_fails_its_slot_and_the_next_slot_goes_on(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        (made.folder / "media" / "0.jpg").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+        spoilt = await slot_ends(caller, await run(caller))
+        await until(caller, await run(caller), "done")
+
+        assert (spoilt["state"], "PNG" in spoilt["reason"]) == ("failed", True)
+        assert len(graph.feed()) == 1
+
+
+async def test_a_caption_that_is_too_long_is_written_anew_and_never_sent(tmp_path: Path) -> None:
+    async with living(tmp_path, caption="x" * 2300) as (_, graph, caller):
+        slot = await slot_ends(caller, await run(caller))
+
+        assert (slot["state"], "more than the 2,200" in slot["reason"]) == ("failed", True)
+        assert graph.journal.find("POST", "/media") == []
+
+
+async def test_a_draft_waits_over_a_restart_is_edited_and_goes_out_exactly_as_approved(tmp_path: Path) -> None:
+    async with demo(tmp_path, approval="required") as (made, graph):
+        async with running_host(made), calling(made.data) as caller:
+            slot = await run(caller)
+            before = (await until(caller, slot, "draft"))["post"]
+            await caller.post(f"/posts/{slot}/edit", {"caption": "Good evening"})
+        async with running_host(made), calling(made.data) as caller:
+            with pytest.raises(Refusal, match="not what was looked at"):
+                await caller.post(f"/posts/{slot}/approve", {"digest": before["digest"]})
+            looked_at = (await until(caller, slot, "draft"))["post"]
+            (made.folder / "media" / "1.jpg").write_bytes(b"something else by now")
+            await caller.post(f"/posts/{slot}/approve", {"digest": looked_at["digest"][:12]})
+            await until(caller, slot, "done")
+
+            assert [post.caption for post in graph.feed()] == ["Good evening"]
+            assert (await slot_ends(caller, slot))["state"] == "done"
+
+
+async def test_what_is_rejected_never_goes_out(tmp_path: Path) -> None:
+    async with living(tmp_path, approval="required") as (_, graph, caller):
+        slot = await run(caller)
+        await until(caller, slot, "draft")
+        await caller.post(f"/posts/{slot}/reject", {"by": "anna"})
+
+        assert (await slot_ends(caller, slot))["state"] == "skipped"
+        assert graph.feed() == []
+
+
+async def test_a_dry_run_tells_every_request_and_sends_none(tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, graph, caller):
+        told = await caller.post("/posts", {"files": ["media/1.jpg"], "caption": "Hei", "dry_run": True})
+
+        assert [call["call"] for call in told["requests"]] == ["POST /{account}/media", "POST /{account}/media_publish"]
+        assert told["requests"][0]["caption"] == "Hei"
+        assert [entry for entry in graph.journal.entries if entry.path.endswith(("media", "media_publish"))] == []
+        assert list((tmp_path / "ftp").iterdir()) == []
+        assert (await caller.get("/posts"))["posts"] == []
+
+
+async def test_a_post_made_by_hand_goes_out_now(tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, graph, caller):
+        made = await caller.post("/posts", {"files": ["media/1.jpg", "media/2.jpg"], "caption": "Hei"})
+        await until(caller, made["post"]["id"], "done")
+
+        assert [(post.media_type, post.caption) for post in graph.feed()] == [("CAROUSEL_ALBUM", "Hei")]
+
+
+async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, graph, caller):
+        limits, token = await caller.get("/clients/tifa.gram/limits"), await caller.get("/clients/tifa.gram/token")
+
+        assert (limits["used"], limits["total"]) == (0, graph.rules.quota_total)
+        assert token["account"] == graph.account.username
+        assert graph.account.token not in str(token)
+
+
+# --- what is said to it
+
+
+@asynccontextmanager
+async def listening(folder: Path) -> AsyncIterator[tuple[Graph, Caller]]:
+    """With a picture on the feed, and the host told of what is said below it."""
+    async with demo(folder) as (made, graph), running_host(made) as opened, calling(made.data) as caller:
+        await until(caller, await run(caller), "done")
+        hook = f"{opened.address}/hooks/tifa.gram"
+        assert not await graph.hooks.subscribe(hook, "guessed")
+        assert await graph.hooks.subscribe(hook, "asked-for")
+        yield graph, caller
+
+
+def answers(graph: Graph) -> list[str]:
+    """What the account has answered to what is said below its post."""
+    return [each.text for each in graph.comments(graph.feed()[0]) if each.parent]
+
+
+async def test_a_comment_is_answered_once_however_often_it_is_told(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        await graph.comment(graph.feed()[0], "anna", "lovely")
+        delivery = graph.hooks.deliveries[-1]
+        await eventually(lambda: len(answers(graph)) == 1)
+        await graph.hooks.replay(delivery)
+        await graph.comment(graph.feed()[0], "bo", "so lovely")
+
+        await eventually(lambda: len(answers(graph)) == 2)
+        assert delivery.answers == [200, 200]
+
+
+async def test_a_wrong_signature_and_an_old_time_are_refused(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        entry = {
+            "id": graph.account.id,
+            "time": 1_700_000_000,
+            "field": "comments",
+            "value": {"id": "1", "text": "lovely"},
+        }
+        old = await graph.hooks.deliver({"object": "instagram", "entry": [entry]})
+        forged = await graph.hooks.deliver({"object": "instagram", "entry": [entry]}, secret="another")
+
+        assert (old.answers, forged.answers) == ([403], [403])
+        assert answers(graph) == []
+
+
+async def test_a_direct_message_is_answered_to_whom_it_is_from(tmp_path: Path) -> None:
+    async with listening(tmp_path) as (graph, _):
+        await graph.message("anna", "lovely")
+
+        await eventually(lambda: bool(graph.journal.find("POST", "/messages")))

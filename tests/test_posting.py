@@ -1,0 +1,263 @@
+"""A post goes out once, or it is said why not: whatever the platform answers, and wherever the process dies."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carrier.ledger import posts as rows
+from carrier.testing.graph import EVERY_FAULT, Action
+from carrier.testing.posting import CLIENT, Fuse, Trial, trial
+from carrier.types import Post
+
+REPEATS = ("same_id", "error_2207008", "duplicate")
+MINE = "Good morning"
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Trial]:
+    async with trial(tmp_path) as made:
+        yield made
+
+
+def live(here: Trial) -> int:
+    """How often it is to be seen; what others have posted does not count."""
+    return len([post for post in here.graph.feed() if post.caption == MINE and not post.decoy])
+
+
+async def test_a_picture_goes_out_once_with_each_step_on_disk(here: Trial) -> None:
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), here.orders()) == ("done", 1, 1)
+    assert post.media == here.graph.feed()[0].id
+    assert post.permalink.startswith(here.graph.url)
+    steps = await here.ledger.read(partial(rows.steps, id=post.id))
+    assert [step.state for step in steps] == [
+        "approved", "uploading", "uploading", "creating", "preparing", "ordered", "published", "done",
+    ]  # fmt: skip
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    assert here.host.removed == ["one.jpg"]
+
+
+async def test_a_carousel_is_told_of_only_when_all_its_pictures_are_ready(here: Trial) -> None:
+    here.graph.rule(image_seconds=30)
+    files = tuple(here.picture(f"{n}.jpg") for n in range(3))
+    await here.add(here.content(kind="carousel", files=files))
+
+    post = await here.until_over()
+
+    assert (post.state, live(here)) == ("done", 1)
+    assert len(here.graph.containers()) == 4
+
+
+async def test_the_first_comment_is_written_once(here: Trial) -> None:
+    await here.add(here.content(first_comment="#bergen"))
+    here.graph.script(Action(do="commit_then_reset"), "POST", "/comments$")
+
+    post = await here.until_over()
+
+    assert post.state == "done"
+    assert [comment.text for comment in here.graph.comments(here.graph.feed()[0])] == ["#bergen"]
+    assert post.comment == here.graph.comments(here.graph.feed()[0])[0].id
+
+
+# --- whatever the platform answers
+
+
+async def check(here: Trial, fault: str, repeat: str, fuse: Fuse | None = None) -> Post:
+    """A post through a fault of the order to publish; what has to hold of any."""
+    here.graph.rule(repeat=repeat)
+    if fault:
+        here.graph.script(EVERY_FAULT[fault], "POST", "/media_publish$")
+    await here.add()
+    post = await here.until_over(fuse=fuse)
+    assert live(here) <= 1
+    assert here.orders() <= 1 + ("error" in fault and not fault.startswith("commit") and live(here))
+    assert post.state in ("done", "unconfirmed", "failed", "missed")
+    assert not (post.state in ("failed", "missed") and live(here))
+    if post.media:
+        assert post.media in {each.id for each in here.graph.feed() if not each.decoy}
+    return post
+
+
+@pytest.mark.parametrize("fault", ["", *EVERY_FAULT])
+async def test_no_answer_to_the_order_makes_two_posts_or_hides_one(fault: str, here: Trial) -> None:
+    post = await check(here, fault, "duplicate")
+
+    if live(here):
+        assert post.state == "done"
+    else:
+        assert post.state == "unconfirmed"
+        assert here.told == [post]
+
+
+COMMITTED = [name for name in EVERY_FAULT if name.startswith("commit")] + ["late_commit", "status_lag"]
+
+
+@pytest.mark.parametrize("fault", COMMITTED)
+async def test_what_is_live_is_found_out_whatever_was_answered(fault: str, here: Trial) -> None:
+    post = await check(here, fault, "duplicate")
+
+    assert (post.state, post.media) == ("done", here.graph.feed()[0].id)
+
+
+async def test_a_post_of_somebody_elses_with_the_same_words_is_never_taken_for_it(here: Trial) -> None:
+    here.graph.script(EVERY_FAULT["same_caption_decoy"], "POST", "/media_publish$")
+    here.graph.script(EVERY_FAULT["commit_then_reset"], "POST", "/media_publish$")
+
+    post = await check(here, "", "same_id")
+
+    assert (post.state, post.media) == ("done", "")
+    assert "cannot be told" in post.reason
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(1, 8))
+async def test_a_process_that_dies_anywhere_leaves_one_post_or_says_so(at: int, after: bool, here: Trial) -> None:
+    fuse = Fuse(at, after)
+
+    post = await check(here, "", "duplicate", fuse)
+
+    assert post.state == ("done" if live(here) else "unconfirmed")
+
+
+def combinations() -> list[tuple[str, str, int, bool]]:
+    return list(product(["", *EVERY_FAULT], REPEATS, range(9), (False, True)))
+
+
+@pytest.mark.parametrize("case", random.Random(7).sample(combinations(), 20), ids=str)
+async def test_faults_and_deaths_together_make_no_second_post(case: tuple[str, str, int, bool], here: Trial) -> None:
+    fault, repeat, at, after = case
+
+    await check(here, fault, repeat, Fuse(at, after))
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("case", combinations(), ids=str)
+async def test_every_fault_with_every_death_makes_no_second_post(case: tuple[str, str, int, bool], here: Trial) -> None:
+    fault, repeat, at, after = case
+
+    await check(here, fault, repeat, Fuse(at, after))
+
+
+# --- what waits, and what is over
+
+
+async def test_nothing_is_told_to_the_platform_when_the_day_is_used_up(here: Trial) -> None:
+    here.graph.rule(quota_total=0)
+    await here.add(expires=here.ledger.clock.tick() + 7200 * 1_000_000)
+
+    post = await here.until_over()
+
+    assert (post.state, here.graph.containers()) == ("missed", [])
+
+
+async def test_a_post_whose_time_has_passed_is_missed_without_a_call(here: Trial) -> None:
+    await here.add(expires=1)
+
+    post = await here.until_over()
+
+    assert post.state == "missed"
+    assert here.graph.journal.entries == []
+    assert here.told == [post]
+
+
+async def test_a_token_that_is_good_for_nothing_waits_for_a_new_one_and_is_told_once(here: Trial) -> None:
+    here.graph.spoil(here.graph.account)
+    day = 86400 * 1_000_000
+    await here.add(expires=here.ledger.clock.tick() + day)
+    await here.until_over(most=4 * 3600)
+
+    assert [told.stuck for told in here.told] == [True]
+    here.graph.renew(here.graph.account)
+
+    assert (await here.until_over()).state == "done"
+
+
+async def test_a_file_that_was_changed_after_it_was_approved_does_not_go_out(here: Trial) -> None:
+    content = here.content()
+    await here.add(content)
+    here.picture(size=(500, 500))
+
+    post = await here.until_over()
+
+    assert (post.state, live(here)) == ("failed", 0)
+    assert "one.jpg is not what it was" in post.reason
+
+
+async def test_what_the_platform_will_never_take_fails_at_once_with_its_words(here: Trial) -> None:
+    await here.add(here.content(caption="x" * 2300))
+
+    post = await here.until_over()
+
+    assert post.state == "failed"
+    assert "The caption was too long" in post.reason
+    assert len(here.graph.journal.find("POST", "/media")) == 1
+
+
+async def test_two_at_work_on_one_post_order_it_once(here: Trial) -> None:
+    await here.add()
+
+    post = await here.post()
+    first, second = here.posting(), here.posting()
+    for _ in range(10):
+        await first.work()
+        await second.work()
+
+    assert (await here.post()).state == "done"
+    assert (live(here), here.orders()) == (1, 1)
+    assert await here.ledger.write(partial(rows.advance, clock=here.ledger.clock, post=post)) is None
+
+
+async def test_an_order_without_a_trace_is_repeated_only_where_the_operator_says_so(here: Trial) -> None:
+    here.resend = True
+    here.graph.script(EVERY_FAULT["reset"], "POST", "/media_publish$")
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), here.orders()) == ("done", 1, 2)
+
+
+async def test_no_token_is_ever_in_an_address(here: Trial) -> None:
+    await here.add(here.content(first_comment="#bergen"))
+    await here.until_over()
+
+    assert here.graph.account.token not in repr(here.graph.journal.entries)
+    assert all("access_token" not in repr(entry) for entry in here.graph.journal.entries)
+
+
+# --- the same, with a client that tries again as most do
+
+
+@pytest.mark.parametrize("fault", ["commit_then_reset", "commit_then_error_2_transient", "commit_then_hang"])
+async def test_a_client_that_gives_the_order_again_posts_twice(fault: str, here: Trial, monkeypatch: Any) -> None:
+    from carrier.errors import PostError
+    from carrier.posting import Posting
+
+    def naive(self: Posting, post: Post, reason: str) -> Post:
+        again = replace(post, state="creating", parts=(), container="")
+        return self._try_again(again, PostError(reason, "retry"))
+
+    monkeypatch.setattr(Posting, "_look_later", naive)
+    here.graph.script(EVERY_FAULT[fault], "POST", "/media_publish$")
+    await here.add()
+    await here.until_over()
+
+    assert live(here) == 2
+
+
+async def test_files_that_were_used_are_known_by_what_they_hold(here: Trial) -> None:
+    content = here.content()
+    await here.add(content)
+
+    used = await here.ledger.read(partial(rows.used, client=CLIENT))
+
+    assert set(used) == {content.files[0].digest}
