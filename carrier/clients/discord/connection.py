@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import discord
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import HTTPClient, Route
 from yarl import URL
 
@@ -114,7 +114,11 @@ class Bot(discord.Client):
         return state
 
     def _has_socket(self, socket: DiscordWebSocket) -> None:
-        self.sockets[socket.shard_id or 0] = socket
+        shard = socket.shard_id or 0
+        if shard in self.sockets:
+            # discord.py leaves it beating when a connection is given up between its hello and its session.
+            _silence(self.sockets[shard])
+        self.sockets[shard] = socket
         setattr(socket, "received_message", partial(_received, socket.received_message))  # noqa: B010
 
     async def may_begin(self) -> None:
@@ -311,9 +315,7 @@ async def _where(bot: Bot, settings: DiscordSettings) -> tuple[int, URL | None]:
 
 async def _close(bot: Bot) -> None:
     """Say goodbye, so that nobody sees the bot linger; nothing of it stays behind."""
-    for socket in bot.sockets.values():
-        if socket._keep_alive:
-            socket._keep_alive.stop()
+    beats = [beat for socket in bot.sockets.values() if (beat := _silence(socket))]
     # What waits for the last guild would speak to a client that is no more.
     state: Any = bot._connection
     waiting = [task for task in (state._ready_task, *getattr(state, "_ready_tasks", {}).values()) if task]
@@ -324,3 +326,13 @@ async def _close(bot: Bot) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
             await bot.close()
     await bot.http.close()
+    for beat in beats:
+        # Its thread would speak to an event loop that may be no more.
+        await asyncio.to_thread(beat.join, CLOSE_SECONDS)
+
+
+def _silence(socket: DiscordWebSocket) -> KeepAliveHandler | None:
+    """Send no more heartbeats; what sent them ends soon."""
+    if socket._keep_alive:
+        socket._keep_alive.stop()
+    return socket._keep_alive
