@@ -614,6 +614,14 @@ class ActionRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CallExample:
+    """With which arguments an action is called when somebody says something."""
+
+    user: str
+    call: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class ActionDefinition:
     """An action as its file describes it; `digest` covers the code it runs."""
 
@@ -631,6 +639,7 @@ class ActionDefinition:
     settings: object = None
     """The block of its type, as `carrier.config.models` has it; nothing for a Python function."""
     rule: ActionRule | None = None
+    examples: tuple[CallExample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

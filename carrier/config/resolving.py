@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from carrier import registry
-from carrier.config import models, scripting, uses
+from carrier.config import examples, models, scripting, uses
 from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
@@ -102,6 +102,7 @@ class Resolver:
         if document is None or block.type not in (*registry.ACTION_TYPES, *registry.TOOLBOX_TYPES):
             return None
         self.names.secrets.update(secrets_in(block))
+        self.names.tell(definition, *examples.wrong(definition))
         return ActionDefinition(
             name=definition.name,
             type=block.type,
@@ -113,6 +114,7 @@ class Resolver:
             code=document,
             settings=block,
             rule=uses.rule(definition.name, block, shared=True),
+            examples=examples.of(block),
         )
 
     def _document(self, definition: Definition, block: models.Action) -> str | None:
@@ -147,6 +149,7 @@ class Resolver:
             digest=found.digest,
             code=found.text,
             rule=uses.rule(definition.name, block, shared=True),
+            examples=examples.of(block),
         )
 
     def _client(self, definition: Definition, block: models.Client) -> ClientDefinition | None:
