@@ -759,6 +759,8 @@ class Budget:
     """US dollars; 0: no limit."""
     tokens: int = 0
     """0: no limit."""
+    calls: int = 0
+    """Questions; 0: no limit."""
     per: float = 0.0
     """Seconds; 0: within one turn."""
     instead: "ModelProfile | None" = None

@@ -152,13 +152,15 @@ class Agents:
     def _purses(
         self, name: str, written: "BudgetBlock", agents: tuple[str, ...], definition: Definition, path: Trail
     ) -> Iterator[Budget]:
-        """One for what it may cost, one for its tokens: they may count by different times."""
+        """One for what it may cost, for its tokens and for its calls: they may count by different times."""
         other = written.when_spent
         instead = None if other == "stop" else self._fallback(definition, other, definition, path, ())
         if cost := written.cost:
             yield Budget(name, agents, cost=cost.amount, per=_seconds(cost.per), instead=instead)
         if tokens := written.tokens:
             yield Budget(name, agents, tokens=tokens.amount, per=_seconds(tokens.per), instead=instead)
+        if calls := written.calls:
+            yield Budget(name, agents, calls=calls.amount, per=_seconds(calls.per), instead=instead)
 
     def _approvals(self, definition: Definition, block: models.Agent) -> Approvals:
         if block.approvals is None:
