@@ -543,6 +543,16 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFile:
+    """A file of the project that holds the code of a part, as it was when the catalog was made."""
+
+    folder: Path
+    """The project's folder, which names of files start from."""
+    code: str = field(repr=False)
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLimits:
     """What a model is asked for at most; 0: no limit."""
 
@@ -570,6 +580,8 @@ class ModelProfile:
     fallback: tuple["ModelProfile", ...] = ()
     """Asked in this order when this one does not answer."""
     limits: ModelLimits = ModelLimits()
+    file: PartFile | None = None
+    """Where the code is, if `use` is a file of the project's, as in models/parrot.py:Parrot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -910,6 +922,18 @@ class ClientDefinition:
     settings: Mapping[str, object] = field(default_factory=dict)
     rules: ClientRules = field(default=ClientRules(), compare=False)
     revision: str = field(default="", compare=False)
+    file: PartFile | None = None
+    """Where the code is, if the type is a file of the project's, as in clients/irc.py:Irc."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDefinition:
+    """Where memories are kept, as carrier.yaml has it; `settings` is the block that its type reads."""
+
+    type: str = "lancedb"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    file: PartFile | None = None
+    """Where the code is, if the type is a file of the project's."""
 
 
 @dataclass(frozen=True, slots=True)
