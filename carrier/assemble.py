@@ -1,7 +1,7 @@
 """The one place where implementations are chosen: turns definitions into living parts."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,14 +12,26 @@ from typing import TYPE_CHECKING, Any, Literal
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
 from carrier.errors import CarrierError
-from carrier.interfaces import Action, Client, Embedder, Given, MemoryLog, Model, Toolbox, Turn, Waiting
+from carrier.functions import find
+from carrier.interfaces import (
+    Action,
+    Client,
+    Embedder,
+    Given,
+    Memories,
+    MemoryLog,
+    Model,
+    StoreGiven,
+    Toolbox,
+    Turn,
+    Waiting,
+)
 from carrier.ledger import goals, later, people
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
-from carrier.memory.memories import LanceMemories
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
 from carrier.models.opening import Models
@@ -43,6 +55,7 @@ from carrier.types import (
     PartUse,
     Person,
     Recalled,
+    StoreDefinition,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +169,7 @@ class Workshop:
             make: Any = registry.find(types, use.definition.type)
             return make(use.definition, self.given)
         make = registry.find(kind, use.name)
-        return make(make.Settings.model_validate(use.settings), self.given)
+        return make(_settings(make, use.settings), self.given)
 
     def _action(self, definition: ActionDefinition) -> Action:
         built_in = definition.type == "built-in"
@@ -172,8 +185,8 @@ class Workshop:
     # --- a client
 
     def client(self, definition: ClientDefinition) -> Client:
-        make: Any = registry.find(registry.CLIENTS, definition.type)
-        client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
+        make = find(registry.CLIENTS, definition.type, definition.file)
+        client: Client = make(definition.name, _settings(make, definition.settings), self.given)
         return client
 
 
@@ -226,7 +239,24 @@ def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "
     return post_faults(kind or kind_of(files), files, caption=caption)
 
 
-def open_memories(folder: Path, log: MemoryLog, embeddings: str, rebuild: Callable[[], Any]) -> LanceMemories:
-    """The memory system: LanceDB, with the sentence model that comes with the install unless `embeddings` is none."""
+def open_memories(
+    store: StoreDefinition, folder: Path, log: MemoryLog, embeddings: str, rebuild: Callable[[], Awaitable[object]]
+) -> AbstractAsyncContextManager[Memories]:
+    """The memory system, with the sentence model that comes with the install unless `embeddings` is none.
+
+    Raises CarrierError where its store cannot be made.
+    """
     embedder: Embedder | None = MiniLM() if embeddings == "builtin" else None
-    return LanceMemories(folder, log, embedder, rebuild)
+    try:
+        make = find(registry.MEMORIES, store.type, store.file)
+        made = make(_settings(make, store.settings), StoreGiven(folder, log, embedder, rebuild))
+    # The store may be a stranger's, which does whatever it likes while it is made.
+    except Exception as error:
+        raise CarrierError(f"memory: {store.type} cannot be made: {error}") from error
+    opened: AbstractAsyncContextManager[Memories] = made
+    return opened
+
+
+def _settings(part: Any, written: Mapping[str, object]) -> Any:
+    """The settings as the part wants them; None for one that takes none."""
+    return part.Settings.model_validate(written) if hasattr(part, "Settings") else None

@@ -1,4 +1,4 @@
-"""Operators' functions: loaded from the text that was read, and called without holding the event loop up."""
+"""Operators' own code: loaded from the text that was read, and called without holding the event loop up."""
 
 import asyncio
 import hashlib
@@ -6,12 +6,15 @@ import importlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
+from carrier import registry
 from carrier.registry import UnknownPart
 from carrier.threads import Pool
+from carrier.types import PartFile
 
 _LOADING = threading.RLock()
 
@@ -52,13 +55,7 @@ def load(entrypoint: str, folder: Path, code: str) -> FunctionType:
 
     This imports the operator's code, so do it in a thread; raises UnknownPart when there is no such function.
     """
-    where, _, name = entrypoint.rpartition(":")
-    try:
-        module = _of_text(folder / where, code) if where.endswith(".py") else importlib.import_module(where)
-        function = getattr(module, name)
-    # Operators' code runs here for the first time.
-    except (Exception, SystemExit) as error:
-        raise UnknownPart(f"{entrypoint}: {type(error).__name__}: {error}") from error
+    function = _named(entrypoint, folder, code)
     if not inspect.isfunction(function):
         raise UnknownPart(f"{entrypoint} is no function")
     return function
@@ -72,6 +69,26 @@ def load_taking(arguments: tuple[str, ...], entrypoint: str, folder: Path, code:
     except TypeError as error:
         raise UnknownPart(f"{entrypoint} has to take ({', '.join(arguments)}): {error}") from error
     return function
+
+
+def is_in_a_file(name: str) -> bool:
+    """Whether a part's name is that of a file and what stands there, as in clients/irc.py:Irc."""
+    return name.rpartition(":")[0].endswith(".py")
+
+
+def find(kind: Mapping[str, str], name: str, file: PartFile | None) -> Any:
+    """A part by its name, as `registry.find` has it, or out of its file; do it in a thread. Raises UnknownPart."""
+    return _named(name, file.folder, file.code) if file else registry.find(kind, name)
+
+
+def _named(entrypoint: str, folder: Path, code: str) -> Any:
+    where, _, name = entrypoint.rpartition(":")
+    try:
+        module = _of_text(folder / where, code) if where.endswith(".py") else importlib.import_module(where)
+        return getattr(module, name)
+    # Operators' code runs here for the first time.
+    except (Exception, SystemExit) as error:
+        raise UnknownPart(f"{entrypoint}: {type(error).__name__}: {error}") from error
 
 
 def _of_text(path: Path, code: str) -> ModuleType:

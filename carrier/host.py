@@ -349,7 +349,9 @@ def _memories(catalog: Catalog, ledger: Ledger) -> Any:
     async def rebuild() -> None:
         await ledger.write(partial(refill, clock=ledger.clock))
 
-    return open_memories(catalog.host.data / "memory", LedgerMemoryLog(ledger), catalog.host.embeddings, rebuild)
+    settings = catalog.host
+    log = LedgerMemoryLog(ledger)
+    return open_memories(settings.memory, settings.data / "memory", log, settings.embeddings, rebuild)
 
 
 async def _watch(host: Host) -> None:

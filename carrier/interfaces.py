@@ -402,6 +402,19 @@ class MemoryLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StoreGiven:
+    """What a memory store is handed when it is made, as `Store(settings, given)`."""
+
+    folder: Path
+    """Where it may keep files; nobody else does."""
+    log: MemoryLog
+    embedder: Embedder | None
+    """None: the host is told to do without vectors."""
+    rebuild: Callable[[], Awaitable[object]]
+    """Puts all that was ever said into the log again: for a store that is new, or has lost something."""
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """A post that a platform has been told of, and how far it is with it; `why` says what it says of an error."""
 
@@ -535,7 +548,10 @@ class ModelState:
 
 
 class Memories(Protocol):
-    """The memory system: what can be recalled. It derives from the ledger and may be rebuilt from it."""
+    """The memory system: what can be recalled. It derives from the ledger and may be rebuilt from it.
+
+    It is entered before anything else is asked of it, with `async with`, and left last.
+    """
 
     def open(self) -> None:
         """Begin to load the store, beside what else goes on; until then recall knows only what was put."""

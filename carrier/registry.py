@@ -138,6 +138,14 @@ MODELS = Parts({}, "carrier.models")
 """By the provider that stands before the `/` of a model: made with `Name(profile, environment)`."""
 
 
+MEMORIES = Parts(
+    {
+        "lancedb": "carrier.memory.memories:lancedb",
+    },
+    "carrier.memories",
+)
+
+
 class UnknownPart(LookupError):
     """No part of that name, or its code cannot be imported."""
 

@@ -20,7 +20,9 @@ from carrier.api.asking import Pending, ask
 from carrier.config import models
 from carrier.config.catalog import Catalog
 from carrier.config.reading import natural
+from carrier.config.revisions import digest
 from carrier.errors import CarrierError, UnknownAgent
+from carrier.functions import is_in_a_file
 from carrier.host import Host, running
 from carrier.ledger import jobs
 from carrier.ledger.forms import load
@@ -28,7 +30,7 @@ from carrier.ledger.tables import facts
 from carrier.ledger.turns import journal_of
 from carrier.lock import locked
 from carrier.runtime.state import written
-from carrier.types import ActionResult, Agent, Ended, Memory, Message, ModelProfile, Prompt
+from carrier.types import ActionResult, Agent, Ended, Memory, Message, ModelProfile, PartFile, Prompt
 
 CLIENT = "api"
 """Who asks there waits for the answer, and nothing is sent anywhere."""
@@ -191,7 +193,16 @@ def _named(catalog: Catalog, name: str) -> ModelProfile:
         api_key=model.api_key or None,
         params={key: natural(value) for key, value in model.params.items()},
         scripts=catalog.scripts,
+        file=_file(catalog, model.use),
     )
+
+
+def _file(catalog: Catalog, use: str) -> PartFile | None:
+    """The file that a model's code is in, if it is in one; raises OSError."""
+    if not is_in_a_file(use):
+        return None
+    code = (catalog.root / use.rpartition(":")[0]).read_text("utf-8")
+    return PartFile(catalog.root, code, digest(code.encode()))
 
 
 OFFLINE = ("scripted/", "replay/")

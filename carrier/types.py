@@ -543,6 +543,16 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFile:
+    """A file of the project that holds the code of a part, as it was when the catalog was made."""
+
+    folder: Path
+    """The project's folder, which names of files start from."""
+    code: str = field(repr=False)
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLimits:
     """What a model is asked for at most; 0: no limit."""
 
@@ -570,6 +580,8 @@ class ModelProfile:
     fallback: tuple["ModelProfile", ...] = ()
     """Asked in this order when this one does not answer."""
     limits: ModelLimits = ModelLimits()
+    file: PartFile | None = None
+    """Where the code is, if `use` is a file of the project's, as in models/parrot.py:Parrot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -614,6 +626,14 @@ class ActionRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CallExample:
+    """With which arguments an action is called when somebody says something."""
+
+    user: str
+    call: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class ActionDefinition:
     """An action as its file describes it; `digest` covers the code it runs."""
 
@@ -631,6 +651,7 @@ class ActionDefinition:
     settings: object = None
     """The block of its type, as `carrier.config.models` has it; nothing for a Python function."""
     rule: ActionRule | None = None
+    examples: tuple[CallExample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -750,6 +771,8 @@ class Budget:
     """US dollars; 0: no limit."""
     tokens: int = 0
     """0: no limit."""
+    calls: int = 0
+    """Questions; 0: no limit."""
     per: float = 0.0
     """Seconds; 0: within one turn."""
     instead: "ModelProfile | None" = None
@@ -899,6 +922,18 @@ class ClientDefinition:
     settings: Mapping[str, object] = field(default_factory=dict)
     rules: ClientRules = field(default=ClientRules(), compare=False)
     revision: str = field(default="", compare=False)
+    file: PartFile | None = None
+    """Where the code is, if the type is a file of the project's, as in clients/irc.py:Irc."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDefinition:
+    """Where memories are kept, as carrier.yaml has it; `settings` is the block that its type reads."""
+
+    type: str = "lancedb"
+    settings: Mapping[str, object] = field(default_factory=dict)
+    file: PartFile | None = None
+    """Where the code is, if the type is a file of the project's."""
 
 
 @dataclass(frozen=True, slots=True)

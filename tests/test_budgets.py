@@ -37,8 +37,9 @@ def with_budget(*budgets: Budget, name: str = AGENT.name) -> Agent:
     [
         (Budget("team", ("tifa",), cost=1.0, per=DAY), costing("dear", cost=1.0)),
         (Budget("team", ("tifa",), tokens=500, per=DAY), costing("long", tokens=500)),
+        (Budget("team", ("tifa",), calls=1, per=DAY), costing("often")),
     ],
-    ids=["cost", "tokens"],
+    ids=["cost", "tokens", "calls"],
 )
 async def test_what_is_spent_stops_the_next_question(host: LittleHost, budget: Budget, answer: Completion) -> None:
     model = ListedModel(answer, "never")
@@ -113,6 +114,17 @@ async def test_a_turn_has_a_budget_of_its_own(host: LittleHost) -> None:
     assert len(model.requests) == 2
 
 
+async def test_a_turn_asks_so_many_times_as_its_budget_says(host: LittleHost) -> None:
+    async def nothing(turn: Any) -> str:
+        return "nothing"
+
+    model = ListedModel(calls("look"), calls("look"), "never")
+    host.add(with_budget(Budget("turn", ("tifa",), calls=2)), model, actions=[Doing("look", nothing)])
+
+    assert (await host.ask()).outcome == "failed"
+    assert len(model.requests) == 2
+
+
 async def test_another_model_goes_on_where_the_budget_says_so(host: LittleHost) -> None:
     cheap = ListedModel("from the cheap one")
     budget = Budget("team", ("tifa",), cost=1.0, per=DAY, instead=ModelProfile("cheap", "scripted/default"))
@@ -146,19 +158,20 @@ models: { small: ollama/llama3.2 }
 
 
 def test_budgets_come_from_the_host_and_from_the_agent(tmp_path: Path) -> None:
-    own = "character: { bio: x }\nbudgets: [team, { tokens: 9k/turn }]\n"
+    own = "character: { bio: x }\nbudgets: [team, { tokens: 9k/turn, calls: 20/day }]\n"
     before = load(write(tmp_path, {**SMALL, "carrier.yaml": HOST, "agents.d/tifa.yaml": own}), {})
     write(tmp_path, {"agents.d/hello.yaml": "character: { bio: x }\nbudgets: [team]\n"})
 
     after = load(before.path, {}, before)
 
     assert before.problems == after.problems == ()
-    cost, tokens, turn = before.agents["tifa"].budgets
+    cost, tokens, turn, calls = before.agents["tifa"].budgets
     assert (cost.name, cost.cost, cost.per, cost.agents) == ("team", 20.0, 2592000.0, ("tifa",))
     assert (tokens.tokens, tokens.per) == (60_000, DAY)
     assert cost.instead is not None
     assert cost.instead.use == "ollama/llama3.2"
     assert (turn.tokens, turn.per, turn.instead) == (9_000, 0.0, None)
+    assert (calls.calls, calls.per, calls.tokens) == (20, DAY, 0)
     assert after.agents["tifa"].budgets[0].agents == ("hello", "tifa")
 
 

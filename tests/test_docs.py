@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, dropwhile, groupby, takewhile
 from pathlib import Path
 from textwrap import dedent
@@ -28,12 +28,21 @@ class Block:
     where: str
     language: str
     text: str
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The code of its page that says in its first line which file it is, by the file's name."""
 
 
 def blocks(where: str, page: str) -> Iterator[Block]:
+    files = named(page)
     for fence in FENCE.finditer(page):
         line = page.count("\n", 0, fence.start()) + 1
-        yield Block(f"{where}:{line}", fence[3].strip(), dedent(fence[4]))
+        yield Block(f"{where}:{line}", fence[3].strip(), dedent(fence[4]), files)
+
+
+def named(page: str) -> dict[str, str]:
+    """The Python files of a page: a first line such as `# actions/coin.py` says which one a block is."""
+    code = (dedent(fence[4]) for fence in FENCE.finditer(page) if fence[3].strip() == "python")
+    return {found[1]: text for text in code if (found := re.match(r"# (\S+\.py)\n", text))}
 
 
 GENERATED = ROOT / "docs/problems.md"
@@ -65,6 +74,7 @@ def test_a_code_block_of_the_docs_holds(block: Block, tmp_path: Path, monkeypatc
         ("sh", "curl http://127.0.0.1:8000/nothing", "no such address"),
         ("python", "assert 1 + 1 == 3", "AssertionError"),
         ("json", "{", "JSONDecodeError"),
+        ("toml", "a = ", "TOMLDecodeError"),
         ("text", "carrier/nonsense.py", "no file nonsense.py"),
         ("text", "a drawing of nothing", "names no part of Carrier"),
         ("yaml", "kind: agent\nnmae: tifa", "nmae"),
@@ -105,11 +115,15 @@ def problems(block: Block, folder: Path) -> list[str]:
     check = CHECKS.get(block.language)
     if check is None:
         return [f"there is no check for blocks of {block.language!r}; there are {', '.join(CHECKS)}"]
+    for name, text in block.beside.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
     return check(block.text, folder)
 
 
 def check_yaml(text: str, folder: Path) -> list[str]:
-    """The block, put into a copy of the shipped project with a picture, is loaded without a problem.
+    """The block, put into a copy of the shipped project with a picture and the code of its page, is loaded without a
+    problem.
 
     A first line such as `# agents.d/hello.yaml` says which file it is.
     """
@@ -129,7 +143,7 @@ def check_yaml(text: str, folder: Path) -> list[str]:
 def copy_project(folder: Path) -> None:
     shutil.copy(ROOT / "carrier.yaml", folder)
     for part in ("agents.d", "templates", "actions"):
-        shutil.copytree(ROOT / part, folder / part)
+        shutil.copytree(ROOT / part, folder / part, dirs_exist_ok=True)
 
 
 def check_python(text: str, folder: Path) -> list[str]:
@@ -145,6 +159,14 @@ def check_json(text: str, folder: Path) -> list[str]:
         json.loads(text)
     except json.JSONDecodeError as error:
         return [f"JSONDecodeError: {error}"]
+    return []
+
+
+def check_toml(text: str, folder: Path) -> list[str]:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return [f"TOMLDecodeError: {error}"]
     return []
 
 
@@ -240,6 +262,7 @@ CHECKS: Mapping[str, Callable[[str, Path], list[str]]] = {
     "yaml": check_yaml,
     "python": check_python,
     "json": check_json,
+    "toml": check_toml,
     "sh": check_sh,
     "console": check_console,
     "text": check_drawing,

@@ -40,7 +40,7 @@ FLOORS = (
         "carrier.lock",
         "carrier.config.models",
     },
-    {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox", "carrier.threads"},
+    {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox", "carrier.threads", "carrier.arguments"},
     {"carrier.quoting"},
     {"carrier"},
 )

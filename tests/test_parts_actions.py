@@ -3,6 +3,7 @@
 import re
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from carrier.interfaces import Action
 from carrier.registry import ACTIONS, UnknownPart, find
 from carrier.testing.turns import TurnMaker
 from carrier.threads import Pool
-from carrier.types import SILENCE, ActionDefinition
+from carrier.types import SILENCE, ActionDefinition, CallExample
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,6 +78,17 @@ def act(place: Place, unit: Literal["C", "F"] = "C", days: Days = 3, json=None):
         "days": {"default": 3, "minimum": 1, "type": "integer", "description": "How far."},
         "json": {"default": None, "description": "Anything."},
     }
+
+
+def test_the_examples_of_calls_stand_in_the_description(tmp_path: Path) -> None:
+    roll = ActionDefinition("roll", "python", entrypoint="mine.py:roll", code="def roll(dice: int = 1): 'Roll dice.'")
+    examples = (CallExample("Höher!", {"dice": 2}), CallExample("Roll", {}))
+
+    made = PythonAction(replace(roll, examples=examples), TurnMaker().given())
+
+    assert made.description == 'Roll dice.\nFor example, for "Höher!": {"dice": 2}\nFor example, for "Roll": {}'
+    with pytest.raises(UnknownPart, match="roll: example 1: wrong arguments: dice: 'two' is not of type 'integer'"):
+        PythonAction(replace(roll, examples=(CallExample("Two", {"dice": "two"}),)), TurnMaker().given())
 
 
 async def test_arguments_are_checked_and_take_their_types_before_anything_runs(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ BEYOND_SCHEMAS: Mapping[str, tuple[str, ...]] = {
         "two routes for one room",
         "a default out of its choices",
         "a jitter that is too long",
+        "an example of a call that its parameters do not allow",
     ),
     "a clock and a calendar": (
         "a cron line's hour",

@@ -321,6 +321,8 @@ _ACTION = _in(
     ("a request without a url", _HTTP + "request: { method: GET }\n", "3:10: CAR012", "'url' is missing"),
     ("a request without a protocol", _HTTP + "request: { url: api.example.com }\n", "3:17: CAR013", "https://"),
     ("a method in small letters", _HTTP + "request: { method: post, url: https://example.com }\n", "3:20: CAR013", "'POST'"),
+    ("an example of a call that its parameters do not allow", _HTTP + "parameters: { days: { type: integer } }\nexamples: [{ user: Rain?, call: { days: soon } }]\nrequest: { url: https://example.com }\n", "4:33: CAR013", "examples: wrong arguments: days: 'soon' is not of type 'integer'"),
+    ("an example of what stands for many actions", "name: clock\ntype: mcp\nurl: https://example.com/mcp\nexamples: []\n", "4:1: CAR011", "unknown key 'examples'"),
     ("two bodies", _HTTP + "request: { method: POST, url: https://example.com, json: {}, body: x }\n", "3:62: CAR013", "one body"),
     ("headers as a list", _HTTP + "request: { url: https://example.com, headers: ['a: b'] }\n", "3:47: CAR013", "a map of keys to values"),
     ("a header's secret written out", _HTTP + "request: { url: https://example.com, headers: { Authorization: Bearer abcdef } }\n", "3:64: CAR017 warning:", "put it into .env"),

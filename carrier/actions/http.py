@@ -11,9 +11,10 @@ from pydantic import SecretStr
 
 from carrier.actions.answers import Selection, hider, told
 from carrier.actions.asking import SENT_WITH_ALL, Asking
+from carrier.actions.examples import shown
 from carrier.config.models.http import HttpAction as Written
 from carrier.config.models.http import Request, Retry
-from carrier.config.models.parameters import Parameter
+from carrier.config.models.parameters import Parameter, object_schema
 from carrier.egress import Forbidden, Network
 from carrier.errors import ActionError, TemplateError
 from carrier.interfaces import Given, Turn
@@ -34,10 +35,10 @@ class HttpAction:
         written: Any = definition.settings
         assert isinstance(written, Written)
         self.name = definition.name
-        self.description = definition.description
         self.repeat: Literal["never", "keyed", "safe"] = definition.repeat
         self.consequential = written.request.method == "DELETE"
         self.parameters: Mapping[str, object] = object_schema(written.parameters)
+        self.description = shown(definition, self.parameters)
         self._defaults = {name: each.default for name, each in written.parameters.items() if each.default is not None}
         self._most = written.result.max_chars
         self._hide = hider(given.secrets, secret_headers(written.request.headers))
@@ -208,22 +209,3 @@ def _header(name: str, written: str | SecretStr) -> Fill:
         return value(text)
     except TemplateError as error:
         raise ValueError(f"the header {name} is no template") from error
-
-
-# --- its parameters ----------------------------------------------------------------------------------------------
-
-
-def object_schema(parameters: Mapping[str, Parameter]) -> dict[str, object]:
-    return {
-        "type": "object",
-        "properties": {name: _schema(each) for name, each in parameters.items()},
-        "required": [name for name, each in parameters.items() if each.default is None],
-        "additionalProperties": False,
-    }
-
-
-def _schema(parameter: Parameter) -> dict[str, object]:
-    schema = parameter.model_dump(mode="json", exclude_defaults=True, exclude={"type", "items", "properties"})
-    if parameter.items:
-        schema["items"] = _schema(parameter.items)
-    return {**(object_schema(parameter.properties) if parameter.properties else {"type": parameter.type}), **schema}

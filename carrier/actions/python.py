@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
+from carrier.actions.examples import shown
 from carrier.errors import ActionError, InDoubt
 from carrier.functions import load
 from carrier.interfaces import Given, Turn
@@ -37,13 +38,13 @@ class PythonAction:
         self._secrets = given.secrets
         self._function = load(definition.entrypoint, definition.folder, definition.code)
         summary, documented = _docstring(self._function)
-        self.description = definition.description or summary
         try:
             self._takes_turn, self._form = _form(definition, self._function)
             self.parameters: Mapping[str, object] = _schema(self._form, documented)
         except (TypeError, NameError, ValueError, PydanticUserError) as error:
             reason = str(error).splitlines()[0]
             raise UnknownPart(f"{definition.entrypoint}: its parameters cannot be put into JSON: {reason}") from error
+        self.description = shown(definition, self.parameters, summary)
 
     async def __call__(self, turn: Turn, /, **arguments: Any) -> object:
         values = self._validated(arguments)

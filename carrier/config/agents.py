@@ -17,6 +17,7 @@ from carrier.config.names import Names
 from carrier.config.reading import Trail, Unreadable, decoded, natural
 from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
+from carrier.functions import is_in_a_file
 from carrier.types import (
     ActionDefinition,
     Agent,
@@ -152,13 +153,15 @@ class Agents:
     def _purses(
         self, name: str, written: "BudgetBlock", agents: tuple[str, ...], definition: Definition, path: Trail
     ) -> Iterator[Budget]:
-        """One for what it may cost, one for its tokens: they may count by different times."""
+        """One for what it may cost, for its tokens and for its calls: they may count by different times."""
         other = written.when_spent
         instead = None if other == "stop" else self._fallback(definition, other, definition, path, ())
         if cost := written.cost:
             yield Budget(name, agents, cost=cost.amount, per=_seconds(cost.per), instead=instead)
         if tokens := written.tokens:
             yield Budget(name, agents, tokens=tokens.amount, per=_seconds(tokens.per), instead=instead)
+        if calls := written.calls:
+            yield Budget(name, agents, calls=calls.amount, per=_seconds(calls.per), instead=instead)
 
     def _approvals(self, definition: Definition, block: models.Agent) -> Approvals:
         if block.approvals is None:
@@ -256,6 +259,9 @@ class Agents:
             if self.names.around.host:
                 self.names.unknown("script", script, self.names.of_kind["script"], writer, path)
             return None
+        file = self.names.file(writer, model.use, path, agent) if is_in_a_file(model.use) else None
+        if file is None and is_in_a_file(model.use):
+            return None
         names = (agent.name, "default") if model.use == "auto" else (script,) if provider == "scripted" else ()
         for each in names:
             self.names.rest_on_files(agent, self.names.rests.get(("script", each), ()))
@@ -274,6 +280,7 @@ class Agents:
             scripts={each: scripts[each] for each in names if each in scripts},
             fallback=tuple(other for other in others if other),
             limits=_limits(model),
+            file=file,
         )
 
     def _fallback(

@@ -15,7 +15,7 @@ from carrier.config.names import Before, Names, Resolved, Told
 from carrier.config.projects import Inputs, Reading
 from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
-from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
+from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script, StoreDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class HostSettings:
     """`builtin` or `none`."""
     notify: str = ""
     """The room that is told when files cannot be applied, as `client/room`; empty: none."""
+    memory: StoreDefinition = field(default_factory=StoreDefinition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class _Loading:
         return Catalog(
             path=path,
             root=self._project.root,
-            host=_settings(host.block, path, reading.timezone, _notify(host, names)),
+            host=_settings(host.block, path, reading.timezone, _notify(host, names), resolved.memory),
             agents=resolved.agents,
             clients=resolved.clients,
             actions=resolved.actions,
@@ -253,7 +254,7 @@ def _all_definitions(reading: Reading) -> dict[Key, Definition]:
     return {("host", "host"): reading.host.definition, **found} if reading.host.definition else found
 
 
-def _settings(block: models.Host, path: Path, timezone: str, notify: str) -> HostSettings:
+def _settings(block: models.Host, path: Path, timezone: str, notify: str, memory: StoreDefinition) -> HostSettings:
     root = path.parent
     return HostSettings(
         name=block.name or root.name,
@@ -265,6 +266,7 @@ def _settings(block: models.Host, path: Path, timezone: str, notify: str) -> Hos
         limits=HostLimits(block.limits.turns_at_once, block.limits.message_chars, block.limits.upload),
         embeddings=block.embeddings.use,
         notify=notify,
+        memory=memory,
     )
 
 
@@ -279,7 +281,8 @@ def _folders(folders: models.Folders) -> tuple[tuple[str, ...], ...]:
 def _resolved(last: Catalog | None) -> Resolved:
     if last is None:
         return Resolved()
-    return Resolved(last.agents, last.clients, last.actions, last.scripts, last.schedules, last.tests)
+    kept = (last.agents, last.clients, last.actions, last.scripts, last.schedules, last.tests)
+    return Resolved(*kept, memory=last.host.memory)
 
 
 def _worth_keeping(secrets: Iterable[str]) -> tuple[str, ...]:

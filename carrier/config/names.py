@@ -17,7 +17,8 @@ from carrier.config.files import Contents, Project, Withheld
 from carrier.config.library import Library
 from carrier.config.reading import Trail, natural
 from carrier.config.validating import secrets_in, validated
-from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
+from carrier.functions import find
+from carrier.types import ActionDefinition, Agent, ClientDefinition, PartFile, Schedule, Script, StoreDefinition
 
 if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget
@@ -37,6 +38,7 @@ UNKNOWN = {
     "client": "CAR037",
     "budget": "CAR039",
     "media host": "CAR040",
+    "type of memory": "CAR028",
 }
 """The code of what is named and is not there."""
 
@@ -60,6 +62,7 @@ class Resolved:
     tests: Mapping[str, models.Test] = field(default_factory=dict)
     parked: Mapping[str, str] = field(default_factory=dict)
     """Clients and actions that wait for a variable, and for which."""
+    memory: StoreDefinition = field(default_factory=StoreDefinition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,35 +202,51 @@ class Names:
             message, hint = f"unknown {noun} {name!r}", suggestion(name, sorted(known))
         self.tell(definition, definition.problem(path, UNKNOWN[noun], message, hint))
 
-    def code(self, definition: Definition, entrypoint: str) -> Code | None:
+    def code(self, definition: Definition, entrypoint: str, path: Trail = ("entrypoint",)) -> Code | None:
         try:
             found = code(entrypoint, self.around.project, self.around.contents)
         except NoCode as error:
-            self.tell(definition, self._about_code(error, definition))
+            self.tell(definition, self._about_code(error, definition, path))
             return None
         except Withheld:
             return None
         self.files.add(found.path)
         return found
 
-    def _about_code(self, error: NoCode, definition: Definition) -> Problem:
+    def file(self, definition: Definition, entrypoint: str, path: Trail, user: Definition | None) -> PartFile | None:
+        """The file that holds the code of a part, named in a definition; its user rests on it from now on."""
+        found = self.code(definition, entrypoint, path)
+        if found and user:
+            self.rest_on_files(user, (found.path,))
+        return PartFile(self.around.project.root, found.text, found.digest) if found else None
+
+    def _about_code(self, error: NoCode, definition: Definition, path: Trail) -> Problem:
         if error.path:
             self.files.add(error.path)
         if error.path and error.line:
             return Problem(self.around.project.shown(error.path), error.line, 1, "CAR032", error.message, error.hint)
-        return definition.problem(("entrypoint",), "CAR032", error.message, error.hint)
+        return definition.problem(path, "CAR032", error.message, error.hint)
 
-    def part(self, kind: Mapping[str, str], noun: str, name: str, definition: Definition, path: Trail) -> object | None:
+    def part(
+        self,
+        kind: Mapping[str, str],
+        noun: str,
+        name: str,
+        definition: Definition,
+        path: Trail,
+        file: PartFile | None = None,
+    ) -> object | None:
         if name not in kind and ":" not in name:
             if not self.knows_own(noun, definition.name, name):
                 self.unknown(noun, name, {*kind, *self.of_kind.get(noun, ())}, definition, path)
             return None
         try:
-            return registry.find(kind, name)
+            part: object = find(kind, name, file)
         # The module of a stranger may raise whatever it likes while it is imported.
         except Exception as error:
             self.tell(definition, definition.problem(path, UNKNOWN[noun], f"{noun} {name!r}: {error}"))
             return None
+        return part
 
     def settings(
         self, part: object, written: Mapping[str, object], definition: Definition, at: Trail, also: Sequence[str] = ()

@@ -46,8 +46,6 @@ _WORDS = (
     _Word("agent", "formerly", "error"),
     _Word("client", "formerly", "error"),
     _Word("client", "type", "error", _of_ours),
-    _Word("action", "examples", "warning"),
-    _Word("action", "type", "error", _other_than("python", "http", "mcp", "openapi")),
 )
 
 

@@ -36,7 +36,7 @@ def difference(running: Mapping[str, T], wanted: Mapping[str, T]) -> Difference[
 # --- told to a person -----------------------------------------------------------------------------------------------
 
 HIDDEN = "***"
-BEFORE_A_RESTART = frozenset({"data", "embeddings", "limits"})
+BEFORE_A_RESTART = frozenset({"data", "embeddings", "limits", "memory"})
 """What a running host cannot change about itself."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from carrier import registry
-from carrier.config import models, scripting, uses
+from carrier.config import examples, models, scripting, uses
 from carrier.config.agents import Agents
 from carrier.config.checking import Check
 from carrier.config.definitions import Definition, Key
@@ -15,7 +15,8 @@ from carrier.config.reading import Trail, Unreadable, decoded
 from carrier.config.revisions import digest, revision
 from carrier.config.schedules import Schedules
 from carrier.config.validating import breaks, secrets_in
-from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script
+from carrier.functions import is_in_a_file
+from carrier.types import ActionDefinition, Agent, ClientDefinition, PartFile, Schedule, Script, StoreDefinition
 
 B = TypeVar("B", bound=models.Described)
 T = TypeVar("T")
@@ -46,8 +47,9 @@ class Resolver:
         schedules = self._each(models.Schedule, self._schedule, last.schedules)
         tests = self._each(models.Test, self._test, last.tests)
         Check(self.names).run()
+        memory = self._memory()
         parked = {name: reason for (_, name), reason in waiting.items()}
-        return Resolved(agents, clients, actions, scripts, schedules, tests, parked)
+        return Resolved(agents, clients, actions, scripts, schedules, tests, parked, memory)
 
     def judge(self, draft: Definition) -> None:
         """Find what else is wrong with a definition that will not be used."""
@@ -102,6 +104,7 @@ class Resolver:
         if document is None or block.type not in (*registry.ACTION_TYPES, *registry.TOOLBOX_TYPES):
             return None
         self.names.secrets.update(secrets_in(block))
+        self.names.tell(definition, *examples.wrong(definition))
         return ActionDefinition(
             name=definition.name,
             type=block.type,
@@ -113,6 +116,7 @@ class Resolver:
             code=document,
             settings=block,
             rule=uses.rule(definition.name, block, shared=True),
+            examples=examples.of(block),
         )
 
     def _document(self, definition: Definition, block: models.Action) -> str | None:
@@ -147,6 +151,7 @@ class Resolver:
             digest=found.digest,
             code=found.text,
             rule=uses.rule(definition.name, block, shared=True),
+            examples=examples.of(block),
         )
 
     def _client(self, definition: Definition, block: models.Client) -> ClientDefinition | None:
@@ -155,13 +160,34 @@ class Resolver:
             self.names.unknown("agent", block.agent, self.names.of_kind["agent"], definition, ("agent",))
         if block.type in models.types_of("client") and block.type not in registry.CLIENTS:
             return None
-        part = self.names.part(registry.CLIENTS, "type of client", block.type, definition, ("type",))
+        self.names.rest(definition)
+        part, file = self._part_or_file(registry.CLIENTS, "type of client", block.type, definition, ("type",))
         if part is None:
             return None
         settings = self._client_settings(definition, block, part)
-        self.names.rest(definition)
-        client = ClientDefinition(definition.name, block.type, agent, settings, client_rules(block))
+        client = ClientDefinition(definition.name, block.type, agent, settings, client_rules(block), file=file)
         return replace(client, revision=revision(client))
+
+    def _part_or_file(
+        self, kind: Mapping[str, str], noun: str, name: str, definition: Definition, path: Trail
+    ) -> tuple[object | None, PartFile | None]:
+        """The part, and the file it stands in where that is named instead."""
+        if not is_in_a_file(name):
+            return self.names.part(kind, noun, name, definition, path), None
+        file = self.names.file(definition, name, path, None if definition.kind == "host" else definition)
+        return (self.names.part(kind, noun, name, definition, path, file), file) if file else (None, None)
+
+    def _memory(self) -> StoreDefinition:
+        """Where memories are kept; where that cannot be told, it stays as it was."""
+        host, last = self.names.around.host, self.names.around.last.memory
+        if host is None or not isinstance(host.block, models.Host):
+            return last
+        written = host.block.memory
+        part, file = self._part_or_file(registry.MEMORIES, "type of memory", written.type, host, ("memory", "type"))
+        if part is None:
+            return last
+        settings = self.names.settings(part, written.model_extra or {}, host, ("memory",), ["type"])
+        return StoreDefinition(written.type, settings, file)
 
     def _client_settings(self, definition: Definition, block: models.Client, part: object) -> Mapping[str, object]:
         """What is the client's own: the further keys of a type of somebody else's, or what Carrier's own type reads."""

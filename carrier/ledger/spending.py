@@ -12,6 +12,8 @@ class Spent(NamedTuple):
     cost: float
     """US dollars."""
     tokens: int
+    calls: int
+    """Each counts from when it is asked."""
 
 
 _DAY = 24 * 3600 * 1_000_000
@@ -29,13 +31,14 @@ def spent(connection: Connection, agents: Collection[str], since: int = 0, turn:
     own = _sum(connection, spending.c.agent.in_(agents), spending.c.at > since)
     asked = select(asks.c.turn).where(asks.c.agent.in_(agents), asks.c.at > since - _DAY)
     for_them = _sum(connection, spending.c.turn.in_(asked), spending.c.agent.not_in(agents), spending.c.at > since)
-    return Spent(own.cost + for_them.cost, own.tokens + for_them.tokens)
+    return Spent(own.cost + for_them.cost, own.tokens + for_them.tokens, own.calls + for_them.calls)
 
 
 def _sum(connection: Connection, *where: Any) -> Spent:
     query = select(
         func.coalesce(func.sum(spending.c.cost), 0.0),
         func.coalesce(func.sum(spending.c.tokens_in + spending.c.tokens_out), 0),
+        func.count(),
     )
-    cost, tokens = connection.execute(query.where(*where)).one()
-    return Spent(float(cost), int(tokens))
+    cost, tokens, calls = connection.execute(query.where(*where)).one()
+    return Spent(float(cost), int(tokens), calls)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from carrier.interfaces import Embedder, MemoryLog, MemoryState
+from carrier.interfaces import Embedder, MemoryLog, MemoryState, StoreGiven
 from carrier.memory.allocator import share_arenas
 from carrier.memory.trust import may_come_up, weight
 from carrier.memory.vectors import Vectors, Wanted
@@ -201,6 +201,11 @@ class LanceMemories:
         found = [Recalled(row.memory, shared(asked, row) * weight(row.memory)) for row in rows]
         found = [each for each in found if each.score and each.memory.id not in skip]
         return sorted(found, key=lambda each: -each.score)[:limit]
+
+
+def lancedb(settings: None, given: StoreGiven) -> LanceMemories:
+    """The store that comes with Carrier."""
+    return LanceMemories(given.folder, given.log, given.embedder, given.rebuild)
 
 
 def _set_up_native_code() -> None:

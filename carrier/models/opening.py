@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from carrier import registry
 from carrier.errors import ModelError
+from carrier.functions import find
 from carrier.interfaces import Model, ModelState
 from carrier.models.asking import Asked, Plain
 from carrier.models.chain import Chain
@@ -105,8 +105,8 @@ def open_model(profile: ModelProfile, choice: Choice, environment: Mapping[str, 
     if provider == "replay":
         return Plain(Replay(choice.use, cassette(project, name), Traits.of(profile).handed))
     profile = replace(profile, use=choice.use, base_url=choice.base_url)
-    if provider in registry.MODELS:
-        make: Any = registry.find(registry.MODELS, provider)
+    if profile.file or provider in registry.MODELS:
+        make = find(registry.MODELS, choice.use if profile.file else provider, profile.file)
         return Plain(make(profile, environment))
     return LocalModel(profile) if provider == "local" else VendorModel(profile, environment)
 

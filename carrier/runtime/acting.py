@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count, groupby, islice
 from typing import Any
 
+from carrier.arguments import wrong_arguments
 from carrier.errors import ActionError, InDoubt
 from carrier.interfaces import Action, Deed, Done, Turn
 from carrier.ledger import approvals
@@ -144,7 +145,7 @@ class Acting:
         names = [tool.name for tool in self.tools(turn)]
         if call.name not in names:
             return f"there is no action {call.name!r}; there are {', '.join(names) or 'none'}"
-        return await asyncio.to_thread(_wrong_arguments, self._actions[call.name].parameters, call.arguments)
+        return await asyncio.to_thread(wrong_arguments, self._actions[call.name].parameters, call.arguments)
 
     async def _run_now(self, turn: OpenTurn, name: str, call: ActionCall) -> ActionResult:
         """The result of a call whose beginning is on disk."""
@@ -204,26 +205,6 @@ def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
     return f"{math.ceil(seconds / 60)} min" if seconds < 5400 else f"{math.ceil(seconds / 3600)} h"
-
-
-def _wrong_arguments(schema: Mapping[str, object], arguments: Mapping[str, object]) -> str:
-    """What is wrong with arguments, in words for the model; empty if nothing is."""
-    # Imported with the first call, in its thread: a host listens the sooner for it.
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    # An empty registry: a schema that comes from elsewhere may not have anything fetched.
-    validator = Draft202012Validator(dict(schema), registry=Registry())
-    try:
-        error = best_match(validator.iter_errors(dict(arguments)))
-    except Unresolvable as unresolvable:
-        return f"its parameters cannot be checked: {unresolvable}"
-    if error is None:
-        return ""
-    where = ".".join(str(part) for part in error.absolute_path)
-    return f"wrong arguments: {where + ': ' if where else ''}{error.message}"
 
 
 async def _together(works: Sequence[Coroutine[Any, Any, ActionResult]]) -> list[ActionResult]:

@@ -62,6 +62,8 @@ class Purses:
         share = max(
             taken.cost / budget.cost if budget.cost else 0.0,
             (taken.tokens + most) / budget.tokens if budget.tokens else 0.0,
+            # The question itself is on disk already.
+            (taken.calls - 1) / budget.calls if budget.calls else 0.0,
         )
         self._tell(budget, share)
         return share >= 1

@@ -5,7 +5,7 @@ What every project says is imported here; `model_for` imports the words of a typ
 
 from collections.abc import Mapping
 
-from carrier.config.models.action import Action, PythonAction
+from carrier.config.models.action import Action, PythonAction, SingleAction
 from carrier.config.models.agent import Agent, AgentLimits, Memory, TemplateNames, Words
 from carrier.config.models.character import Character, Example, Style
 from carrier.config.models.client import Client
@@ -54,6 +54,7 @@ __all__ = [
     "Schedule",
     "Script",
     "Server",
+    "SingleAction",
     "Step",
     "Style",
     "TemplateNames",

@@ -1,6 +1,6 @@
 """Something an agent can do."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,14 +20,21 @@ class Action(Described, Use):
 
     kind: Literal["action"] = "action"
     type: str = Field(description="python, http, mcp or openapi")
-    examples: tuple[Call, ...] = Field(default=(), description="Shown to the model")
     timeout: Period = Field(default=30.0, description="For one call")
     repeat: Literal["never", "keyed", "safe"] = Field(
         default="never", description="Whether it may run again after a crash; keyed: with the same key"
     )
 
 
-class PythonAction(Action):
+class SingleAction(Action):
+    """What is called by its own name."""
+
+    examples: Annotated[tuple[Call, ...], Field(max_length=8)] = Field(
+        default=(), description="Calls that the model is shown"
+    )
+
+
+class PythonAction(SingleAction):
     """A function of yours; its parameters come from its type hints."""
 
     type: Literal["python"] = "python"

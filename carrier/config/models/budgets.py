@@ -11,18 +11,19 @@ from carrier.config.models.values import Block, ModelName
 class Budget(Block):
     """A purse: all that it names holds."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["cost"]}, {"required": ["tokens"]}]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in ("cost", "tokens", "calls")]})
 
     cost: Cost | None = Field(default=None, description="Dollars for a time: 2 USD/day; s min h day month turn")
     tokens: Rate | None = Field(default=None, description="Tokens for a time: 60k/turn; s min h day month turn")
+    calls: Rate | None = Field(default=None, description="Questions to models for a time: 20/turn, 500/day")
     when_spent: ModelName = Field(
         default="stop", description="stop, or the model that goes on: a name of yours, or provider/model"
     )
 
     @model_validator(mode="after")
     def _some(self) -> "Budget":
-        if self.cost is None and self.tokens is None:
-            raise ValueError("a budget says `cost`, as in 2 USD/day, or `tokens`, as in 60k/turn")
+        if self.cost is None and self.tokens is None and self.calls is None:
+            raise ValueError("say `cost`, as in 2 USD/day, `tokens`, as in 60k/turn, or `calls`, as in 500/day")
         return self
 
 

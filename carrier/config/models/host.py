@@ -56,6 +56,17 @@ class Embeddings(Block):
     api_key: SecretStr | None = Field(default=None, description="Better left in the environment: ${OPENAI_API_KEY}")
 
 
+class Store(Block):
+    """Where memories are kept; the further keys of a type that is not Carrier's own belong to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(
+        default="lancedb",
+        description="lancedb, a type that a package brings, or a file and its class: stores/mine.py:Mine",
+    )
+
+
 class Server(Block):
     """Where the API listens."""
 
@@ -93,6 +104,7 @@ class Host(Described):
         default={}, description="`large` is used by agents unless they say, `small` by evaluators"
     )
     embeddings: Embeddings = Field(default=Embeddings(), description="What turns words into vectors")
+    memory: Store = Field(default=Store(), description="Where memories are kept")
     budgets: Annotated[dict[Name, Budget], Named] = Field(default={}, description="Purses; one for all who name it")
     media_hosts: Annotated[dict[Name, MediaHost], Named] = Field(
         default={}, description="Where pictures and videos are put, so that a platform can fetch them"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from carrier.config.models.action import Action
+from carrier.config.models.action import SingleAction
 from carrier.config.models.choices import at_most_one_of, written
 from carrier.config.models.network import NetworkName, Shown, Url
 from carrier.config.models.parameters import Parameters
@@ -77,7 +77,7 @@ _UNKNOWN_HOST: dict[str, Any] = {
 }
 
 
-class HttpAction(Action):
+class HttpAction(SingleAction):
     """One HTTP request; unless it says otherwise, GET and HEAD may run again after a crash."""
 
     model_config = ConfigDict(json_schema_extra={"if": _UNKNOWN_HOST, "then": written("network")})

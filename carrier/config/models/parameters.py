@@ -1,6 +1,7 @@
 """What an action asks for: properties of a JSON Schema."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -63,3 +64,20 @@ class Parameter(Block):
 
 Identifier = Annotated[str, AfterValidator(_identifier), looks(whole(_IDENTIFIER))]
 Parameters = dict[Identifier, Parameter]
+
+
+def object_schema(parameters: Mapping[str, Parameter]) -> dict[str, object]:
+    """The JSON Schema of an object that has these properties and no others."""
+    return {
+        "type": "object",
+        "properties": {name: _schema(each) for name, each in parameters.items()},
+        "required": [name for name, each in parameters.items() if each.default is None],
+        "additionalProperties": False,
+    }
+
+
+def _schema(parameter: Parameter) -> dict[str, object]:
+    schema = parameter.model_dump(mode="json", exclude_defaults=True, exclude={"type", "items", "properties"})
+    if parameter.items:
+        schema["items"] = _schema(parameter.items)
+    return {**(object_schema(parameter.properties) if parameter.properties else {"type": parameter.type}), **schema}
