@@ -87,7 +87,7 @@ class Host:
         self._models = open_models(catalog.root, record)
         self.turns = self._make_turns()
         workshop = self._make_workshop()
-        clients = Clients(here.clients, workshop.client, ledger, self._arrivals)
+        clients = Clients(here.clients, workshop.client, ledger, self._arrivals, self.telling.tell_of_client)
         self.living = Living(here, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0

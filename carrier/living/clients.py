@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from carrier.errors import ClientError
 from carrier.interfaces import Client, Deliver
@@ -26,10 +27,11 @@ class Clients:
         make: Callable[[ClientDefinition], Client],
         ledger: Ledger,
         deliver: Callable[[str], Deliver],
+        tell: Callable[[str, str], Awaitable[None]],
     ):
-        """`deliver` takes in what a client hands over, by the client's name."""
+        """By a client's name, `deliver` takes in what it hands over, and `tell` tells its operator something."""
         self.living = living
-        self._make, self._ledger, self._deliver = make, ledger, deliver
+        self._make, self._ledger, self._deliver, self._tell = make, ledger, deliver, tell
         self._made: dict[str, LivingClient] = {}
         """Made, perhaps on trial already, and not serving yet."""
         self._lives: dict[LivingClient, asyncio.Task[None]] = {}
@@ -91,7 +93,8 @@ class Clients:
     def _new(self, definition: ClientDefinition) -> LivingClient:
         client = self._make(definition)
         sender = Sender(definition.name, client, self._ledger)
-        return LivingClient(definition, client, sender, self._deliver(definition.name))
+        tell = partial(self._tell, definition.name)
+        return LivingClient(definition, client, sender, self._deliver(definition.name), tell)
 
     def _serves(self, name: str) -> bool:
         """Whether there is something to lose: one that does not work is simply replaced."""

@@ -40,3 +40,8 @@ class Telling:
             state = "waits" if post.stuck else f"is {post.state}" if post.state == "unconfirmed" else post.state
             text = f"The post {post.id} of {post.client} {state}: {post.reason}"
             await self.tell(text, agent.notify if agent else "")
+
+    async def tell_of_client(self, client: str, text: str) -> None:
+        """What only an operator can mend about a client: who looks after its agent is told."""
+        agent = self.here.definition(self.here.client_definition(client).agent)
+        await self.tell(text, agent.notify if agent else "")
