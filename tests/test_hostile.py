@@ -416,7 +416,7 @@ def _spoken_as_a_template(message: Message) -> str:
 GUARDS: Mapping[str, Any] = {
     "carrier.runtime.inbox.clean_name": _as_it_is,
     "carrier.runtime.state.clean_name": _as_it_is,
-    "carrier.runtime.runtime.clean": _as_it_is,
+    "carrier.runtime.writing.clean": _as_it_is,
     "carrier.runtime.evaluating.clean": _as_it_is,
     "carrier.runtime.asking.clean": _as_it_is,
     "carrier.runtime.state.spoken": _spoken_as_a_template,
