@@ -252,7 +252,7 @@ def open_memories(
         made = make(_settings(make, store.settings), StoreGiven(folder, log, embedder, rebuild))
     # The store may be a stranger's, which does whatever it likes while it is made.
     except Exception as error:
-        raise CarrierError(f"memory: {store.type} cannot be made: {error}") from error
+        raise CarrierError(f"memory: {store.type} cannot be made: {type(error).__name__}: {error}") from error
     opened: AbstractAsyncContextManager[Memories] = made
     return opened
 

@@ -69,10 +69,20 @@ async def test_it_gives_a_role(discord: Discord, tmp_path: Path) -> None:
     discord.world.give(bar.guild, bar.tifa, keeper)
 
     async with bar.host():
-        discord.say(bar.anna, bar.general, "go", mentions=[bar.tifa])
+        discord.say(bar.anna, bar.general, "go: guest", mentions=[bar.tifa])
         await bar.answered("Anna has the role guest.")
 
     assert guest in bar.guild.members[bar.anna.id].roles
+
+
+async def test_a_role_that_who_asks_has_not_named_waits_for_approval(discord: Discord, tmp_path: Path) -> None:
+    bar = doing(discord, tmp_path, "{ discord/add_role: { role: keeper } }")
+
+    async with bar.host():
+        discord.say(bar.anna, bar.general, "go: guest", mentions=[bar.tifa])
+        await discord.until(lambda: any("waits for" in said for said in discord.said(bar.general, bar.tifa)))
+
+    assert bar.guild.members[bar.anna.id].roles == []
 
 
 async def test_what_it_may_not_do_it_is_told(discord: Discord, tmp_path: Path) -> None:
@@ -102,5 +112,5 @@ async def test_a_role_that_is_not_there_is_not_given(discord: Discord, tmp_path:
     bar = doing(discord, tmp_path, f"{{ discord/add_role: {{ role: {role} }} }}")
 
     async with bar.host():
-        discord.say(bar.anna, bar.general, "go", mentions=[bar.tifa])
+        discord.say(bar.anna, bar.general, f"go: {role}", mentions=[bar.tifa])
         await bar.answered(f"[failed] no roles here are called {role!r}")

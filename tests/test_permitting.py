@@ -17,6 +17,7 @@ from carrier.ledger.calls import Limit, count
 from carrier.ledger.engine import Clock
 from carrier.ledger.tables import calls as counted
 from carrier.ledger.tables import messages
+from carrier.registry import ACTIONS, find
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.permitting import leave
 from carrier.testing.models import ListedModel, calls
@@ -318,6 +319,14 @@ async def test_words_of_who_asked_run_and_other_words_wait_for_somebody(host: Li
     found = await host.ledger.read(partial(approvals.get, id="1"))
     assert found
     assert found.reason == '"eve", of its to, is no word of Anna'
+
+
+def test_of_carrier_s_own_actions_those_are_consequential_that_the_docs_name() -> None:
+    parts = {name: find(ACTIONS, name) for name in ACTIONS}
+
+    said = {name: getattr(part, "consequential", False) for name, part in parts.items()}
+
+    assert {name: each for name, each in said.items() if each} == {"discord/add_role": ("role",)}
 
 
 async def test_words_of_others_in_the_room_are_not_those_of_who_asked(host: LittleHost) -> None:

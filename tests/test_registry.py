@@ -8,6 +8,8 @@ import pytest
 
 from carrier import registry
 from carrier.config.catalog import Catalog, load
+from carrier.errors import CarrierError, ConfigError
+from carrier.host import running, usable
 from carrier.testing.projects import SMALL, write
 from carrier.trying import trials, tried
 
@@ -218,6 +220,52 @@ def test_a_broken_package_is_a_problem_of_who_names_its_part(
     (problem,) = problems(catalog)
     assert problem.startswith(f"{code_of} 'part': {reason}")
     assert {"tifa", "hello"} <= catalog.agents.keys()
+
+
+def test_a_client_s_broken_package_is_a_problem_of_its_file(install: Install, tmp_path: Path) -> None:
+    install("bad", "[carrier.clients]\nline = bad:Line\n", {"bad.py": "raise RuntimeError('no licence')\n"})
+
+    catalog = of(tmp_path, line="kind: client\ntype: line\nagent: tifa\n")
+
+    (problem,) = problems(catalog)
+    assert problem.startswith("CAR028 type of client 'line': bad:Line cannot be imported: RuntimeError: no licence")
+    assert catalog.clients == {}
+
+
+@pytest.mark.parametrize(
+    ("memory", "told"),
+    [
+        ("lancdb", "CAR028 unknown type of memory 'lancdb'; did you mean 'lancedb'?"),
+        (
+            "bad",
+            "CAR028 type of memory 'bad': bad:Store cannot be imported: No module named 'gone'; ",
+        ),
+        ("stores/none.py:Store", "CAR032 there is no file stores/none.py; a path starts at the project's folder"),
+        ("x.py:Store", "CAR032 x.py defines no 'Store'; there are none yet"),
+    ],
+)
+async def test_a_host_says_what_is_wrong_with_its_memory_store_and_does_not_start(
+    install: Install, tmp_path: Path, memory: str, told: str
+) -> None:
+    install("bad", "[carrier.memories]\nbad = bad:Store\n", {"bad.py": "import gone\n"})
+    write(tmp_path / "demo", {"x.py": ""})
+    config = write(tmp_path / "demo", {**SMALL, "carrier.yaml": f"name: demo\nmemory: {{ type: '{memory}' }}\n"})
+
+    catalog = load(config, {})
+
+    assert problems(catalog) == [told]
+    with pytest.raises(ConfigError):
+        usable(catalog)
+
+
+async def test_a_memory_store_that_cannot_be_made_says_so(install: Install, tmp_path: Path) -> None:
+    code = "class Store:\n    def __init__(self, settings, given):\n        raise OSError('no server answers')\n"
+    install("bad", "[carrier.memories]\nbad = bad:Store\n", {"bad.py": code})
+    config = write(tmp_path / "demo", {**SMALL, "carrier.yaml": "name: demo\nmemory: { type: bad }\n"})
+
+    with pytest.raises(CarrierError, match="memory: bad cannot be made: OSError: no server answers"):
+        async with running(load(config, {}), {}):
+            pass
 
 
 async def test_a_model_s_broken_package_ends_no_host(install: Install, tmp_path: Path) -> None:

@@ -59,4 +59,6 @@ class AddRole(_OnDiscord):
     name = "discord/add_role"
     description = "Give a role of the server to the person whom you answer."
     parameters = _words(role="The role's name or id.")
+    # A role may open doors: nobody gets one because somebody else has spoken of it.
+    consequential = ("role",)
     repeat: Literal["never", "keyed", "safe"] = "keyed"

@@ -303,4 +303,4 @@ def _revision(block: models.Host, resolved: Resolved) -> str:
     clients = {name: client.revision for name, client in resolved.clients.items()}
     schedules = {name: schedule.revision for name, schedule in resolved.schedules.items()}
     actions = {name: [action, action.digest] for name, action in resolved.actions.items()}
-    return revision([block, agents, clients, actions, resolved.scripts, schedules, resolved.parked])
+    return revision([block, agents, clients, actions, resolved.scripts, schedules, resolved.parked, resolved.memory])

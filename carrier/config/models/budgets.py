@@ -23,7 +23,7 @@ class Budget(Block):
     @model_validator(mode="after")
     def _some(self) -> "Budget":
         if self.cost is None and self.tokens is None and self.calls is None:
-            raise ValueError("say `cost`, as in 2 USD/day, `tokens`, as in 60k/turn, or `calls`, as in 500/day")
+            raise ValueError("a budget says `cost`, as in 2 USD/day, `tokens`, as in 60k/turn, or `calls`")
         return self
 
 
