@@ -15,7 +15,7 @@ AGENT = "character: { bio: x }\n"
 CONSOLE = "kind: client\ntype: console\n"
 DISCORD = "kind: client\nname: dc\ntype: discord\ntoken: ${A_TOKEN}\naccess: { guilds: [117] }\nrooms: { garden: 1180000000000000002 }\n"
 ACTIONS = (
-    "discord/add_role, discord/pin, discord/react, discord/start_thread, ignore, recall, remember, reply, roll_dice, "
+    "discord/add_role, discord/pin, discord/react, discord/start_thread, ignore, instagram/delete, instagram/hide, recall, remember, reply, roll_dice, "
     "schedule_message, send_message, set_goal"
 )
 

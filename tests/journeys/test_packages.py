@@ -170,7 +170,7 @@ async def test_a_client_a_model_and_a_memory_store_may_be_files_of_the_project(b
 
         bar.edit("shop/memory.py", "Memories as lines", "All memories as lines")
         await opened.host.reload()
-        assert opened.host.waits_for_restart == ("memory",)
+        assert opened.host.here.waits_for_restart == ("memory",)
 
 
 async def until_answers(port: int, expected: str) -> None:
