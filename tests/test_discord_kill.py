@@ -72,6 +72,10 @@ class Place:
             assert answer.status == 200, done
             return done
 
+    async def connected(self) -> bool:
+        """Whether the bot is."""
+        return bool((await self.do("world"))["bots"][0]["connected"])
+
 
 @asynccontextmanager
 async def place() -> AsyncIterator[Place]:
@@ -150,7 +154,7 @@ async def begun(load: Load, project: Project) -> None:
     host = await HostProcess.start(project, PROGRAM)
     try:
         async with asyncio.timeout(SECONDS):
-            while not (await load.place.do("world"))["bots"][0]["connected"]:  # noqa: ASYNC110
+            while not await load.place.connected():  # noqa: ASYNC110
                 await asyncio.sleep(MOMENT)
         for room in load.rooms:
             await load.say(room)
@@ -198,7 +202,8 @@ async def finished(load: Load, project: Project, seconds: float = 40.0) -> None:
     host = await HostProcess.start(project, PROGRAM)
     try:
         async with asyncio.timeout(seconds):
-            while not await load.all_answered() or _left(project):  # noqa: ASYNC110
+            # One that is told to stop before it has begun cannot stop as it should.
+            while not await load.place.connected() or not await load.all_answered() or _left(project):  # noqa: ASYNC110
                 await asyncio.sleep(MOMENT)
         assert await host.stop() == 0, host.printed
     except TimeoutError:
@@ -294,7 +299,7 @@ async def died_after(load: Load, project: Project, program: str, holds: Callable
     host = await HostProcess.start(project, ("-c", QUICK + program + RUN))
     try:
         async with asyncio.timeout(SECONDS):
-            while not (await load.place.do("world"))["bots"][0]["connected"]:  # noqa: ASYNC110
+            while not await load.place.connected():  # noqa: ASYNC110
                 await asyncio.sleep(MOMENT)
             await load.say(load.rooms[0])
             while not await holds():  # noqa: ASYNC110
