@@ -139,7 +139,7 @@ class Host:
             data=settings.data,
             drafting=drafting,
         )
-        clients = Clients(workshop.client, ledger, self._arrivals)
+        clients = Clients(workshop.client, ledger, self._arrivals, self._tell_of_client)
         self.living = Living(catalog, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0
@@ -274,6 +274,10 @@ class Host:
             state = "waits" if post.stuck else f"is {post.state}" if post.state == "unconfirmed" else post.state
             text = f"The post {post.id} of {post.client} {state}: {post.reason}"
             await self._notify(text, here.agent.notify if here else "")
+
+    async def _tell_of_client(self, client: str, text: str) -> None:
+        here = self.agents.get(self.client(client).agent)
+        await self._notify(text, here.agent.notify if here else "")
 
     def _decided(self, taken: Intake) -> None:
         self.inbox.queue(taken)

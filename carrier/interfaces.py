@@ -275,8 +275,9 @@ class Listener(Protocol):
     def challenge(self, query: Mapping[str, str]) -> str | None:
         """What to answer a platform that asks whether the address is ours; None: it was not asked for."""
 
-    def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
-        """What is told; raises Refused unless it is surely the platform that tells it."""
+    async def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
+        """What is told; raises Refused unless it is surely the platform that tells it, and Passing when it has to be
+        told again, for what it is about cannot be read now."""
 
 
 class Action(Protocol):

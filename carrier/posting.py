@@ -43,6 +43,9 @@ WAIT_FOR_A_COMMENT = 60
 WAIT = 3600
 """Seconds that a platform's "not now" is waited out which does not say for how long."""
 
+MENDED = 300
+"""Seconds between two looks whether somebody has seen to an account."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
@@ -147,8 +150,14 @@ class Posting:
             self.over()
         if written and (written.stuck > older.stuck or written.state in _TOLD):
             log.error("post %s: %s: %s", written.id, written.state, written.reason)
-            await self.tell(written)
+            if not written.stuck or not await self._is_known_to_be_stuck(written):
+                await self.tell(written)
         return written
+
+    async def _is_known_to_be_stuck(self, post: Post) -> bool:
+        """Whether another post of the account waits for somebody to see to it: that was told."""
+        waiting = await self.ledger.read(rows.under_way)
+        return any(other.stuck and other.client == post.client and other.id != post.id for other in waiting)
 
     # --- the steps
 
@@ -315,7 +324,7 @@ class Posting:
     def _after(self, post: Post, error: PostError) -> Post:
         """What an error leaves to do. From the order on it says nothing of whether the post is live."""
         if error.remedy in ("wait", "sign in", "human"):
-            waiting = self._wait(post, error.wait or WAIT, str(error))
+            waiting = self._wait(post, error.wait or (WAIT if error.remedy == "wait" else MENDED), str(error))
             return replace(waiting, stuck=error.remedy != "wait")
         if post.state == "ordered":
             return self._look_later(post, str(error))

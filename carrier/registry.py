@@ -84,6 +84,8 @@ ACTIONS = Parts(
         "discord/pin": "carrier.actions.discord:Pin",
         "discord/start_thread": "carrier.actions.discord:StartThread",
         "discord/add_role": "carrier.actions.discord:AddRole",
+        "instagram/hide": "carrier.actions.instagram:Hide",
+        "instagram/delete": "carrier.actions.instagram:Delete",
     },
     "carrier.actions",
 )

@@ -756,7 +756,7 @@ async def test_comments_are_made_answered_hidden_and_deleted(app: App) -> None:
     hidden = await app.get(theirs.id, fields="hidden,from,media{media_type}")
     good(await app.ask("DELETE", theirs.id))
 
-    assert below["comments_count"] == 2
+    assert below["comments_count"] == 3
     assert [each["text"] for each in below["comments"]["data"]] == ["first", "lovely"]
     assert below["comments"]["data"][1]["replies"]["data"] == [
         {"text": "thank you", "parent_id": theirs.id, "id": answer}

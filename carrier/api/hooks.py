@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from carrier.api.guards import problem
-from carrier.errors import Refused
+from carrier.errors import Passing, Refused
 from carrier.host import Host
 from carrier.interfaces import Listener
 from carrier.runtime.supervisor import LivingClient
@@ -32,10 +32,12 @@ async def tell(host: Host, request: Request) -> Response:
     if len(body) > MOST_BYTES:
         return problem(413, f"at most {MOST_BYTES} bytes are read")
     try:
-        messages = _ear(living).hear(body, request.headers)
+        messages = await _ear(living).hear(body, request.headers)
     except Refused as error:
         log.warning("%s: what was told by webhook is refused: %s", living.definition.name, error)
         return problem(403, str(error))
+    except Passing as error:
+        return problem(503, str(error))
     for message in messages:
         await living.hear(message)
     return JSONResponse({"taken": len(messages)})

@@ -76,6 +76,12 @@ def due(connection: Connection, now: int) -> list[Post]:
     return [load(Post, row.body) for row in connection.execute(query.order_by(posts.c.wakes_at, posts.c.at))]
 
 
+def under_way(connection: Connection) -> list[Post]:
+    """Those that are not over."""
+    rows = connection.execute(select(posts.c.body).where(posts.c.state.in_(_UNDER_WAY)).order_by(posts.c.at))
+    return [load(Post, row.body) for row in rows]
+
+
 def next_due(connection: Connection) -> int | None:
     query = select(func.min(posts.c.wakes_at)).where(posts.c.state.in_(_UNDER_WAY))
     found: int | None = connection.execute(query).scalar()

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from carrier.errors import ClientError
 from carrier.interfaces import Client, Deliver
@@ -20,9 +21,15 @@ CLOSE_SECONDS = 10.0
 class Clients:
     """Clients by name, each in a task of its own; `living` are those that serve."""
 
-    def __init__(self, make: Callable[[ClientDefinition], Client], ledger: Ledger, deliver: Callable[[str], Deliver]):
-        """`deliver` takes in what a client hands over, by the client's name."""
-        self._make, self._ledger, self._deliver = make, ledger, deliver
+    def __init__(
+        self,
+        make: Callable[[ClientDefinition], Client],
+        ledger: Ledger,
+        deliver: Callable[[str], Deliver],
+        tell: Callable[[str, str], Awaitable[None]],
+    ):
+        """By a client's name, `deliver` takes in what it hands over, and `tell` tells its operator something."""
+        self._make, self._ledger, self._deliver, self._tell = make, ledger, deliver, tell
         self.living: dict[str, LivingClient] = {}
         self._made: dict[str, LivingClient] = {}
         """Made, perhaps on trial already, and not serving yet."""
@@ -85,7 +92,8 @@ class Clients:
     def _new(self, definition: ClientDefinition) -> LivingClient:
         client = self._make(definition)
         sender = Sender(definition.name, client, self._ledger)
-        return LivingClient(definition, client, sender, self._deliver(definition.name))
+        tell = partial(self._tell, definition.name)
+        return LivingClient(definition, client, sender, self._deliver(definition.name), tell)
 
     def _serves(self, name: str) -> bool:
         """Whether there is something to lose: one that does not work is simply replaced."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,10 @@ LAST_SECONDS = 3.0
 """How long is waited for what a client that goes is sending."""
 
 
+async def _nobody(text: str) -> None:
+    pass
+
+
 @dataclass(eq=False)
 class LivingClient:
     """A client's life; `state` and `problem` say how it goes.
@@ -36,6 +40,8 @@ class LivingClient:
     client: Client
     sender: Sender
     deliver: Deliver
+    tell: Callable[[str], Awaitable[None]] = _nobody
+    """Tells the operator what only the operator can mend."""
     first_pause: float = FIRST_PAUSE
     state: Literal["starting", "running", "waiting", "unauthorized", "ended"] = "starting"
     problem: str = ""
@@ -71,7 +77,7 @@ class LivingClient:
             ends = await asyncio.gather(self._sending, listening, return_exceptions=True)
             self._stumbled.set()
         if errors := [end for end in ends if isinstance(end, Exception)]:
-            self._fail(_most_telling(errors))
+            await self._fail(_most_telling(errors))
         else:
             self.state = "ended"
             log.info("%s: ended", name)
@@ -84,11 +90,14 @@ class LivingClient:
         """Take in what the platform told by webhook, as if the client had heard it itself."""
         await _Hearing(self.serves, self.deliver)(message)
 
-    def _fail(self, error: Exception) -> None:
+    async def _fail(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}"
         if isinstance(error, Unauthorized):
             self.state = "unauthorized"
             log.error("%s: %s; it is tried again when its configuration changes", self.definition.name, error)
+            # Of one on trial the reload tells.
+            if self.serves.is_set():
+                await self.tell(f"{self.definition.name} is not let in any more: {error}")
         else:
             self.state = "waiting"
             self._at_least = error.retry_after if isinstance(error, Passing) else 0.0

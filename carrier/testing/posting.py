@@ -109,7 +109,7 @@ class Trial:
 
     def posting(self, fuse: Fuse | None = None) -> Posting:
         """A new one, as after a start."""
-        client = GraphClient(f"{self.graph.url}/v25.0", lambda: self.graph.account.token, read_seconds=0.1)
+        client = GraphClient(self.graph.url, "v25.0", lambda: self.graph.account.token, read_seconds=0.1)
         self._clients.append(client)
         publisher, host, ledger = Publisher(client, self.graph.account.id), self.host, self.ledger
         if fuse:

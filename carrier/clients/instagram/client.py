@@ -9,11 +9,14 @@ from typing import Any
 from pydantic import SecretStr
 
 from carrier.clients.instagram.graph import Graph
-from carrier.clients.instagram.hooks import Ear, Unsigned
+from carrier.clients.instagram.hooks import Ear, Mention, Unsigned
+from carrier.clients.instagram.polling import Lookout
 from carrier.clients.instagram.publisher import Publisher
+from carrier.clients.instagram.rooms import Self
+from carrier.clients.instagram.talk import Talk
 from carrier.clients.instagram.tokens import DAY, Token, TokenFile
 from carrier.config.models.instagram import InstagramSettings
-from carrier.errors import CannotLook, Passing, PostError, Refused, Unauthorized
+from carrier.errors import Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
 from carrier.types import Message, Outgoing
 
@@ -24,8 +27,10 @@ TOLD_DAYS = 14
 """How long before a token ends it is said each day that it could not be renewed."""
 AGAIN_SECONDS = 60.0
 """Until a comment that may have been written is surely listed."""
-COMMENTS, MESSAGES = "media", "messages"
-"""What rooms are called: `NAME/media:ID` below a post, `NAME/messages:ID` with a person."""
+OVERLAP = 3600.0
+"""Seconds that are looked through once more: what was said may be listed late."""
+ACCOUNT_CODES = frozenset(("25", "102", "104", "190"))
+"""Of errors that only who owns the account can mend; others say what the app may not do."""
 
 
 class Instagram:
@@ -35,34 +40,43 @@ class Instagram:
 
     def __init__(self, name: str, settings: InstagramSettings, given: Given):
         self._name, self._settings, self.media_host = name, settings, settings.media_host
-        self._tokens = TokenFile(given.data / "tokens", name, settings.access_token.get_secret_value())
+        self._given = given
+        token = settings.access_token.get_secret_value()
+        self._tokens = TokenFile(given.data / "tokens", name, token, self._now)
         url = settings.endpoint.graph or HOSTS[settings.login]
-        self._graph = Graph(f"{url}/{settings.graph_version}", lambda: self._tokens.token.value)
-        self.publisher = Publisher(self._graph, str(settings.account_id))
+        self._graph = Graph(url, settings.graph_version, lambda: self._tokens.token.value)
+        self._self = Self(name, str(settings.account_id))
+        self.publisher = Publisher(self._graph, self._self.account)
         self.ready = asyncio.Event()
-        self._ear = Ear(
-            client=name,
-            account=str(settings.account_id),
-            app_secret=_told(settings.app_secret),
-            verify_token=_told(settings.verify_token),
-            listens=frozenset(settings.listen),
-            now=lambda: given.now().timestamp(),
-        )
-        self._unsure: set[str] = set()
-        """Keys of what was sent and may have arrived, though nobody said so."""
+        self._talk = Talk(self._graph, self._self, self.publisher)
+        listens = frozenset(settings.listen)
+        self._lookout = Lookout(self._graph, self._self, listens)
+        app_secret, verify_token = _told(settings.app_secret), _told(settings.verify_token)
+        self._ear = Ear(self._self, app_secret, verify_token, listens, self._now)
+        self._unsure: dict[str, float] = {}
+        """Keys of what was sent and may have arrived, though nobody said so; and from when on it can be looked for."""
 
     async def run(self, deliver: Deliver) -> None:
         """Until cancelled; raises Unauthorized when its token is good for nothing."""
         await asyncio.to_thread(self._tokens.open)
         try:
-            await self._ask_who()
+            self._self.username = await self._ask_who()
             self.ready.set()
             await self._subscribe()
-            while True:
-                await self._keep_good()
-                await asyncio.sleep(DAY)
+            async with asyncio.TaskGroup() as lives:
+                lives.create_task(self._stay())
+                if self._settings.poll and self._settings.listen:
+                    lives.create_task(self._poll(deliver))
         finally:
             await self._graph.close()
+
+    def _now(self) -> float:
+        return self._given.now().timestamp()
+
+    async def _stay(self) -> None:
+        while True:
+            await self._keep_good()
+            await asyncio.sleep(DAY)
 
     # --- its token
 
@@ -91,7 +105,7 @@ class Instagram:
 
     async def _keep_good(self) -> None:
         """A token of Instagram's own is renewed in time; one of Facebook's for a page does not end by itself."""
-        if self._settings.login == "instagram" and self._tokens.token.is_due(time.time()):
+        if self._settings.login == "instagram" and self._tokens.token.is_due(self._now()):
             try:
                 await self._renew()
             except PostError as error:
@@ -99,8 +113,11 @@ class Instagram:
 
     async def _renew(self) -> None:
         """The old one stays until the new one was accepted."""
-        told = await self._graph.get("refresh_access_token", grant_type="ig_refresh_token")
-        old, now = self._tokens.token, time.time()
+        # The one call that takes the token from the address alone.
+        told = await self._graph.get(
+            "/refresh_access_token", grant_type="ig_refresh_token", access_token=self._tokens.token.value
+        )
+        old, now = self._tokens.token, self._now()
         self._tokens.token = new = self._tokens.renewed(str(told["access_token"]), now, float(told["expires_in"]))
         try:
             await self._ask_who()
@@ -112,7 +129,7 @@ class Instagram:
         log.info("%s: the access token was renewed and is good for %.0f days", self._name, (new.expires - now) / DAY)
 
     def _tell_of(self, token: Token, error: PostError) -> None:
-        left = (token.expires - time.time()) / DAY
+        left = (token.expires - self._now()) / DAY
         level = logging.ERROR if token.expires and left < TOLD_DAYS else logging.WARNING
         log.log(level, "%s: the access token could not be renewed, which is tried daily: %s", self._name, error)
 
@@ -121,68 +138,76 @@ class Instagram:
     def challenge(self, query: Mapping[str, str]) -> str | None:
         return self._ear.challenge(query)
 
-    def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
+    async def hear(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Message]:
         try:
-            return self._ear.messages(body, headers.get("x-hub-signature-256", ""))
+            heard = self._ear.heard(body, headers.get("x-hub-signature-256", ""))
         except Unsigned as error:
             raise Refused(str(error)) from error
+        found = [await self._of(each) if isinstance(each, Mention) else each for each in heard]
+        return [message for message in found if message]
+
+    async def _of(self, mention: Mention) -> Message | None:
+        """None: it is gone again, or may not be read; it cannot be answered."""
+        try:
+            return await self._talk.of(mention)
+        except PostError as error:
+            if error.remedy == "wait" or (error.remedy == "retry" and error.code != "100/33"):
+                raise _as_client_error(error) from error
+            log.warning("%s: a mention below %s cannot be read: %s", self._name, mention.media, error)
+            return None
+
+    async def _poll(self, deliver: Deliver) -> None:
+        """Look every so often; the first time nothing is old enough to be answered."""
+        place = f"{self._name}/polled"
+        since = float((await deliver.cursors()).get(place, 0)) or self._now()
+        while True:
+            began = self._now()
+            try:
+                for message in await self._lookout.look(since):
+                    await deliver(message)
+                since = max(since, began - OVERLAP)
+                await deliver.move({place: str(since)})
+            except PostError as error:
+                if error.remedy == "sign in":
+                    raise _as_client_error(error) from error
+                log.warning("%s: what was said cannot be looked for now: %s", self._name, error)
+            await asyncio.sleep(self._settings.poll)
 
     # --- what it is sent
 
     async def send(self, outgoing: Outgoing) -> str:
-        if outgoing.key in self._unsure and (found := await self.find(outgoing)):
-            self._unsure.discard(outgoing.key)
-            return found
         try:
-            sent = await self._send(outgoing)
+            return await self._talk.say(outgoing)
         except PostError as error:
-            if error.remedy == "look":
-                self._unsure.add(outgoing.key)
-            raise _as_client_error(error) from error
-        self._unsure.discard(outgoing.key)
-        return sent
-
-    async def _send(self, outgoing: Outgoing) -> str:
-        place, id = _place(outgoing)
-        if place == MESSAGES:
-            body = {"recipient": {"id": id}, "message": {"text": outgoing.text}}
-            told = await self._graph.post("me/messages", body, publishing=True)
-            return str(told.get("message_id", ""))
-        edge = f"{outgoing.reply_to}/replies" if outgoing.reply_to else f"{id}/comments"
-        return str((await self._graph.post(edge, {"message": outgoing.text}, publishing=True)).get("id", ""))
+            if error.remedy != "look":
+                raise _as_client_error(error) from error
+            self._unsure[outgoing.key] = time.monotonic() + AGAIN_SECONDS
+            # Nobody knows whether it arrived, so that it is looked for before it is sent again.
+            raise ConnectionError(str(error)) from error
 
     async def find(self, outgoing: Outgoing) -> str | None:
-        """Among the answers that stand there; raises CannotLook for a direct message."""
-        place, id = _place(outgoing)
-        if place == MESSAGES:
-            raise CannotLook("Instagram does not list what was sent to a person under a key")
-        above, edge = (outgoing.reply_to, "replies") if outgoing.reply_to else (id, "comments")
+        """Among the answers that stand there; raises CannotLook where there is no list."""
+        if (left := self._unsure.get(outgoing.key, 0.0) - time.monotonic()) > 0:
+            raise Passing("what was sent a moment ago may not be listed yet", left)
+        self._unsure.pop(outgoing.key, None)
         try:
-            there = await self.publisher.own_comments(above, edge)
+            return await self._talk.find(outgoing)
         except PostError as error:
             raise _as_client_error(error) from error
-        return _lone(there, outgoing.text)
+
+    async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> str:
+        """Hide or delete the comment that is answered; raises ActionError."""
+        return await self._talk.act(action, message)
 
 
 def _told(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 
-def _place(outgoing: Outgoing) -> Sequence[str]:
-    place, _, id = outgoing.room.partition("/")[2].partition(":")
-    if place not in (COMMENTS, MESSAGES) or not id:
-        raise Refused(f"{outgoing.room} is no room of Instagram's: a post is media:ID, a person messages:ID")
-    return place, id
-
-
-def _lone(there: Sequence[tuple[str, str]], text: str) -> str | None:
-    return next((id for id, said in there if said == text), None)
-
-
 def _as_client_error(error: PostError) -> Passing | Refused | Unauthorized:
     match error.remedy:
-        case "sign in":
-            return Unauthorized(str(error))
-        case "fix":
+        case "sign in" if error.code.partition("/")[0] in ACCOUNT_CODES:
+            return Unauthorized(f"{error}; sign in anew and give it the new `access_token`")
+        case "sign in" | "fix":
             return Refused(str(error))
     return Passing(str(error), error.wait or AGAIN_SECONDS)

@@ -25,8 +25,9 @@ BUSY = 90
 class Graph:
     """A Graph API at a URL, spoken to with an account's token, which stands in the header only."""
 
-    url: str
-    """With its version, as in https://graph.facebook.com/v25.0"""
+    site: str
+    """As in https://graph.facebook.com"""
+    version: str
     token: Callable[[], str]
     read_seconds: float = READ_SECONDS
     paused_until: float = 0.0
@@ -35,6 +36,7 @@ class Graph:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def get(self, path: str, **query: object) -> Mapping[str, Any]:
+        """A path that begins with a `/` has no version."""
         return await self._call("GET", path, query, publishing=False)
 
     async def post(self, path: str, form: Mapping[str, object], publishing: bool = False) -> Mapping[str, Any]:
@@ -54,10 +56,11 @@ class Graph:
         self._obey_pause()
         client = await self._opened()
         told = {key: _written(value) for key, value in values.items() if value is not None}
+        url = f"{self.site}{path}" if path.startswith("/") else f"{self.site}/{self.version}/{path}"
         place: dict[str, Any] = {"data": told} if method == "POST" else {"params": told}
         headers = {"authorization": f"Bearer {self.token()}"}
         with _in_words(f"{method} {path}", publishing):
-            answer = await client.request(method, f"{self.url}/{path}", headers=headers, **place)
+            answer = await client.request(method, url, headers=headers, **place)
         self._note_usage(answer)
         return _judge(f"{method} {path}", answer, publishing)
 

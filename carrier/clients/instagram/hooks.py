@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from carrier.clients.instagram.rooms import Self
 from carrier.types import Message
 
 OLDEST = 36 * 3600.0
@@ -20,11 +21,22 @@ class Unsigned(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Somebody has named the account: in a comment below a post of theirs, or, without one, in its caption.
+
+    What they said has to be asked for.
+    """
+
+    media: str
+    comment: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ear:
     """What is listened to, and how it is known."""
 
-    client: str
-    account: str
+    account: Self
     app_secret: str
     verify_token: str
     listens: frozenset[str]
@@ -37,19 +49,19 @@ class Ear:
             return None
         return query.get("hub.challenge", "")
 
-    def messages(self, body: bytes, signature: str) -> list[Message]:
+    def heard(self, body: bytes, signature: str) -> list[Message | Mention]:
         """What is told, as far as it is listened to; raises Unsigned."""
         right = "sha256=" + hmac.new(self.app_secret.encode(), body, hashlib.sha256).hexdigest()
         if not self.app_secret or not _same(signature, right):
             raise Unsigned("the signature is not that of this app")
         try:
             told = json.loads(body)
-            return [message for entry in told["entry"] for message in self._of_entry(entry)]
+            return [each for entry in told["entry"] for each in self._of_entry(entry) if each]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unsigned("what it says is not of Instagram's form") from error
 
-    def _of_entry(self, entry: Mapping[str, Any]) -> Iterator[Message]:
-        if str(entry.get("id", self.account)) != self.account:
+    def _of_entry(self, entry: Mapping[str, Any]) -> Iterator[Message | Mention | None]:
+        if str(entry.get("id", self.account.account)) != self.account.account:
             return
         at = float(entry["time"])
         at = at / 1000 if at > 1e11 else at
@@ -57,45 +69,23 @@ class Ear:
             raise Unsigned("it is too old")
         changes = entry.get("changes") or ([entry] if "field" in entry else [])
         for change in changes:
-            if change["field"] in ("comments", "mentions") and change["field"] in self.listens:
-                yield from self._of_comment(change["field"], change["value"], at)
+            if change["field"] in self.listens:
+                yield self._of_change(change["field"], change["value"], at)
         for event in entry.get("messaging") or () if "messages" in self.listens else ():
-            yield from self._of_person(event, at)
+            said = event.get("message") or {}
+            if not said.get("is_echo"):
+                yield self.account.direct(str(said.get("mid", "")), event["sender"], str(said.get("text", "")), at)
 
-    def _of_comment(self, field: str, value: Mapping[str, Any], at: float) -> Iterator[Message]:
-        """One's own comments are told of, too."""
-        id = str(value.get("comment_id") or value.get("id") or "")
-        who: Mapping[str, Any] = value.get("from") or {}
-        if not id or str(who.get("id", "")) == self.account or not value.get("text"):
-            return
+    def _of_change(self, field: str, value: Mapping[str, Any], at: float) -> Message | Mention | None:
         media = value.get("media") or {}
-        place = (
-            str(media.get("id", "") if isinstance(media, Mapping) else media) or str(value.get("media_id", "")) or id
-        )
-        yield Message(
-            client=self.client,
-            platform_id=id,
-            room=f"{self.client}/media:{place}",
-            sender=f"instagram:{who.get('id', 'unknown')}",
-            sender_name=str(who.get("username", "")),
-            text=str(value["text"]),
-            reply_to=str(value.get("parent_id", "")),
-            created_at=int(at * 1_000_000),
-        )
-
-    def _of_person(self, event: Mapping[str, Any], at: float) -> Iterator[Message]:
-        said, sender = event.get("message") or {}, str(event["sender"]["id"])
-        if said.get("is_echo") or sender == self.account or not said.get("text"):
-            return
-        yield Message(
-            client=self.client,
-            platform_id=str(said["mid"]),
-            room=f"{self.client}/messages:{sender}",
-            sender=f"instagram:{sender}",
-            text=str(said["text"]),
-            direct=True,
-            created_at=int(at * 1_000_000),
-        )
+        below = str(media.get("id", "") if isinstance(media, Mapping) else media) or str(value.get("media_id", ""))
+        comment = str(value.get("comment_id") or value.get("id") or "")
+        match field:
+            case "comments":
+                return self.account.comment("media", below, value, at, str(value.get("parent_id", "")), comment)
+            case "mentions" if below:
+                return Mention(below, str(value.get("comment_id", "")), at)
+        return None
 
 
 def _same(told: str, right: str) -> bool:

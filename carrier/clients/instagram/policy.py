@@ -26,14 +26,17 @@ _TABLE: dict[tuple[int, int], tuple[PostRemedy, PostRemedy]] = {
     (4, 2207051): ("human", "look"),  # taken for spam; seen with the post live
     (9, 2207042): ("wait", "wait"),  # as many posts as a day may have
     (10, _ANY): ("sign in", "sign in"),  # not permitted
+    (10, 2534022): ("fix", "fix"),  # a direct message later than a day after the last one of who it is for
     (17, _ANY): ("wait", "look"),  # too many calls of the user
     (24, 2207006): ("renew", "look"),  # no such media, or no permission
     (24, 2207008): ("again", "look"),  # no such container, perhaps only for a moment
     (25, 2207050): ("sign in", "sign in"),  # the account is restricted
     (32, _ANY): ("wait", "look"),  # too many calls of the page
     (100, _ANY): ("fix", "look"),  # a parameter is wrong
+    (100, 2534014): ("fix", "fix"),  # nobody of that id has ever written
     (100, 33): ("retry", "look"),  # no such object; also seen with fresh ones
     (102, _ANY): ("sign in", "sign in"),
+    (104, _ANY): ("sign in", "sign in"),  # no token at all
     (110, 2207018): ("fix", "look"),  # no such account to tag or to invite
     (190, _ANY): ("sign in", "sign in"),  # the token
     (341, _ANY): ("wait", "look"),

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, SecretStr
 
 from carrier.config.models.client import Client
 from carrier.config.models.later import InPlace
-from carrier.config.models.values import Block, Id, Name, how_written, looks, whole
+from carrier.config.models.values import Block, Duration, Id, Name, how_written, looks, whole
 
 if TYPE_CHECKING:
     from carrier.config.models.media_hosts import MediaHost
@@ -60,6 +60,9 @@ class InstagramSettings(Block):
     ) = Field(default=None, description="Where it fetches pictures and videos: a name of the host's `media_hosts`")
     listen: tuple[Literal["comments", "messages", "mentions"], ...] = Field(
         default=(), description="What is handed to the agent"
+    )
+    poll: Duration = Field(
+        default=0.0, description="How often comments and messages are looked for, where no webhook tells of them"
     )
 
 

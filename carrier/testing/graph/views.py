@@ -173,7 +173,9 @@ def _post(call: Call, post: Post) -> View:
         "alt_text": lambda _: post.parameters.get("alt_text"),
         "is_ai_generated": lambda _: bool(post.parameters.get("is_ai_generated", False)),
         "is_comment_enabled": lambda _: post.comment_enabled,
-        "comments_count": lambda _: len(comments),
+        "comments_count": lambda _: sum(
+            isinstance(node, Comment) and node.post is post for node in world.nodes.values()
+        ),
         "like_count": lambda _: post.likes,
         "comments": lambda field: _inside(call, comments, field),
         "children": lambda field: _inside(call, post.items, field) if post.items else None,

@@ -1,0 +1,318 @@
+"""The Instagram client beside its posts: what it hears and looks for, what it answers, and how its token stays good."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carrier.clients.instagram.client import Instagram
+from carrier.config.models.instagram import InstagramSettings
+from carrier.errors import ActionError, CannotLook, Passing, Refused, Unauthorized
+from carrier.interfaces import Given, Turn
+from carrier.testing.clients import Delivered
+from carrier.testing.graph import APP_SECRET, Graph, local_graph
+from carrier.testing.graph.faults import Action
+from carrier.types import Line, Message, Outgoing
+
+DAY = 86400.0
+
+
+@dataclass
+class Here:
+    """An account with a post on its feed, and what its client was told."""
+
+    graph: Graph
+    folder: Path
+    delivered: Delivered
+    client: Instagram
+    login: str
+    all: list[Instagram] = field(default_factory=list)
+
+    def made(self, **settings: Any) -> Instagram:
+        account = self.graph.account
+        written = {
+            "login": self.login, "account_id": account.id, "access_token": account.token, "app_secret": APP_SECRET,
+            "endpoint": {"graph": self.graph.url}, "listen": ["comments", "mentions", "messages"], **settings,
+        }  # fmt: skip
+        given = Given(
+            _nothing, set, lambda: datetime.fromtimestamp(self.graph.world.clock.now(), UTC), data=self.folder
+        )
+        self.all.append(Instagram("gram", InstagramSettings.model_validate(written), given))
+        return self.all[-1]
+
+    @property
+    def post(self) -> Any:
+        return self.graph.feed()[0]
+
+    async def told(self) -> Sequence[Message]:
+        """What it makes of the last thing that a webhook told."""
+        delivery = self.graph.hooks.deliveries[-1]
+        return await self.client.hear(delivery.body, {"x-hub-signature-256": delivery.signature})
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[None]:
+        """One that looks again and again, from now on."""
+        life = asyncio.create_task(self.made(poll=0.05).run(self.delivered))
+        try:
+            await self.until(lambda: "gram/polled" in self.delivered.places)
+            yield
+        finally:
+            life.cancel()
+            await asyncio.wait([life])
+
+    async def until(self, holds: Any) -> None:
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+
+async def _nothing(turn: Turn, most: int) -> list[Line]:
+    return []
+
+
+def answer(message: Message, text: str = "Thank you!") -> Outgoing:
+    return Outgoing("one", "gram", message.room, text, "tifa", message.platform_id)
+
+
+@pytest.fixture(params=["instagram"])
+async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Here]:
+    from PIL import Image
+
+    (tmp_path / "media").mkdir()
+    picture = BytesIO()
+    Image.new("RGB", (400, 400), "teal").save(picture, "JPEG")
+    (tmp_path / "media" / "1.jpg").write_bytes(picture.getvalue())
+    async with local_graph(login=request.param, media=tmp_path / "media", standing=True) as graph:
+        made = Here(graph, tmp_path / "data", Delivered(), None, request.param)  # type: ignore[arg-type]
+        made.client = made.made()
+        container = await made.client.publisher.create({"image_url": f"{graph.url}/media/1.jpg"})
+        await made.client.publisher.publish(container)
+        # Nobody listens there, and it is kept all the same.
+        graph.hooks.callback_url = "http://127.0.0.1:1/"
+        await made.client._subscribe()
+        yield made
+        for client in made.all:
+            await client._graph.close()
+
+
+both = pytest.mark.parametrize("here", ["instagram", "facebook"], indirect=True)
+
+
+# --- what it hears
+
+
+@both
+async def test_a_comment_is_told_with_its_place_and_answered_below_it(here: Here) -> None:
+    comment = await here.graph.comment(here.post, "anna", "lovely")
+    [message] = await here.told()
+    id = await here.client.send(answer(message))
+
+    assert (message.room, message.platform_id, message.sender_name) == (
+        f"gram/media:{here.post.id}",
+        comment.id,
+        "anna",
+    )
+    assert [(each.id, each.parent) for each in here.graph.comments(here.post)] == [(comment.id, None), (id, comment)]
+
+
+@both
+async def test_a_mention_is_read_through_the_account_and_answered_there(here: Here) -> None:
+    mention = await here.graph.mention("anna", "ask @tifa")
+    [message] = await here.told()
+    await here.client.send(answer(message))
+
+    assert (message.text, message.room) == ("ask @tifa", f"gram/mentions:{mention.post.id}")
+    assert [each.text for each in here.graph.comments(mention.post)] == ["ask @tifa", "Thank you!"]
+
+
+async def test_a_mention_that_cannot_be_read_now_has_to_be_told_again(here: Here) -> None:
+    await here.graph.mention("anna", "ask @tifa")
+    here.graph.script(Action(do="error", http=500, code=2, is_transient=True), "GET")
+
+    with pytest.raises(Passing):
+        await here.told()
+    assert len(await here.told()) == 1
+
+
+async def test_a_mention_that_is_gone_again_is_nothing(here: Here) -> None:
+    mention = await here.graph.mention("anna", "ask @tifa")
+    del here.graph.world.nodes[mention.id]
+
+    assert list(await here.told()) == []
+
+
+# --- what it looks for
+
+
+async def test_what_was_said_is_found_without_a_webhook_and_told_from_then_on(here: Here) -> None:
+    await here.graph.comment(here.post, "anna", "before anybody looked")
+    here.graph.advance(5)
+    async with here.looking():
+        first = await here.graph.comment(here.post, "anna", "lovely")
+        await here.until(lambda: here.delivered.all)
+        reply = await here.graph.comment(here.post, "bo", "so it is", first)
+        mine = await here.client.send(answer(here.delivered.all[0]))
+        await here.graph.message("anna", "hello")
+        await here.until(lambda: {"lovely", "so it is", "hello"} <= {each.text for each in here.delivered.all})
+
+    told = {each.platform_id: each for each in here.delivered.all}
+    assert mine not in told
+    assert told[reply.id].reply_to == first.id
+    assert "before anybody looked" not in {each.text for each in here.delivered.all}
+    assert [each.room.partition(":")[0] for each in told.values() if each.direct] == ["gram/messages"]
+
+
+async def test_what_was_said_while_nobody_looked_is_found_afterwards(here: Here) -> None:
+    async with here.looking():
+        pass
+    here.graph.advance(600)
+    await here.graph.comment(here.post, "anna", "anybody there?")
+    async with here.looking():
+        await here.until(lambda: here.delivered.all)
+
+    assert here.delivered.all[0].text == "anybody there?"
+
+
+# --- what it says and does
+
+
+async def test_a_message_outside_of_its_window_is_refused_and_the_account_goes_on(here: Here) -> None:
+    await here.graph.message("anna", "hello")
+    [message] = await here.told()
+    await here.client.send(answer(message))
+    here.graph.advance(DAY + 60)
+
+    with pytest.raises(Refused, match="outside of allowed window"):
+        await here.client.send(answer(message))
+
+
+async def test_what_the_app_may_not_do_is_refused_and_the_account_goes_on(here: Here) -> None:
+    await here.graph.comment(here.post, "anna", "lovely")
+    [message] = await here.told()
+    here.graph.account.permissions.clear()
+
+    with pytest.raises(Refused, match="permission"):
+        await here.client.send(answer(message))
+
+
+async def test_a_token_that_is_good_for_nothing_ends_the_client_and_says_what_to_do(here: Here) -> None:
+    here.graph.spoil(here.graph.account)
+
+    with pytest.raises(Unauthorized, match="sign in anew"):
+        await here.made().run(here.delivered)
+
+
+async def test_an_answer_that_may_stand_there_is_looked_for_when_it_would_be_listed(here: Here) -> None:
+    await here.graph.comment(here.post, "anna", "lovely")
+    [message] = await here.told()
+    here.graph.script(Action(do="commit_then_reset"), "POST", "/replies$")
+
+    with pytest.raises(ConnectionError):
+        await here.client.send(answer(message))
+    with pytest.raises(Passing) as later:
+        await here.client.find(answer(message))
+    assert 50 < later.value.retry_after <= 60
+    assert await here.made().find(answer(message)) == here.graph.comments(here.post)[-1].id
+
+
+async def test_an_answer_to_a_reply_is_looked_for_where_instagram_puts_it(here: Here) -> None:
+    first = await here.graph.comment(here.post, "anna", "lovely")
+    await here.graph.comment(here.post, "bo", "so it is", first)
+    [message] = await here.told()
+
+    id = await here.client.send(answer(message))
+
+    assert await here.client.find(answer(message)) == id
+
+
+async def test_whether_a_direct_message_arrived_cannot_be_looked_up(here: Here) -> None:
+    await here.graph.message("anna", "hello")
+    [message] = await here.told()
+
+    with pytest.raises(CannotLook):
+        await here.client.find(answer(message))
+
+
+async def test_a_comment_is_hidden_and_deleted(here: Here) -> None:
+    spam = await here.graph.comment(here.post, "spam", "buy")
+    [message] = await here.told()
+
+    await here.client.act("instagram/hide", message, {})
+    assert spam.hidden
+    await here.client.act("instagram/delete", message, {})
+    assert here.graph.comments(here.post) == []
+    with pytest.raises(ActionError):
+        await here.client.act("instagram/delete", message, {})
+
+
+async def test_a_direct_message_can_be_neither_hidden_nor_deleted(here: Here) -> None:
+    await here.graph.message("anna", "hello")
+    [message] = await here.told()
+
+    with pytest.raises(ActionError, match="only below posts"):
+        await here.client.act("instagram/hide", message, {})
+
+
+# --- its token
+
+
+async def renewed(here: Here, days: float) -> None:
+    here.graph.advance(days * DAY)
+    life = asyncio.create_task(here.client.run(here.delivered))
+    await here.client.ready.wait()
+    await here.until(lambda: here.graph.journal.find("POST", "subscribed_apps")[1:] or life.done())
+    await asyncio.wait([life], timeout=0.2)
+    life.cancel()
+    await asyncio.wait([life])
+
+
+async def test_a_token_is_renewed_in_time_kept_encrypted_and_taken_up_after_a_restart(here: Here) -> None:
+    configured = here.graph.account.token
+    here.client._tokens.open()
+    await renewed(here, days=2)
+    after, kept = here.graph.account.token, [*here.folder.rglob("*.token")]
+
+    assert after != configured
+    assert len(kept) == 1
+    assert after.encode() not in kept[0].read_bytes()
+    assert kept[0].stat().st_mode & 0o077 == 0
+    here.graph.account.token = configured
+    again = here.made()
+    again._tokens.open()
+    assert again._tokens.token.value == after
+
+
+async def test_a_token_that_was_just_got_is_not_renewed(here: Here) -> None:
+    here.client._tokens.open()
+    before = here.graph.account.token
+
+    await renewed(here, days=0.5)
+
+    assert here.graph.account.token == before
+
+
+async def test_another_token_in_the_file_begins_anew(here: Here) -> None:
+    here.client._tokens.open()
+    await renewed(here, days=2)
+    other = here.graph.renew(here.graph.account)
+    again = here.made()
+    again._tokens.open()
+
+    assert again._tokens.token.value == other
+
+
+async def test_the_old_token_stays_until_the_new_one_was_accepted(here: Here, caplog: pytest.LogCaptureFixture) -> None:
+    before = here.client._tokens.token.value
+    here.client._tokens.open()
+    here.graph.script(Action(do="error", http=400, code=190, subcode=467), "GET", "^me$", nth=2)
+
+    await renewed(here, days=2)
+
+    assert here.client._tokens.token.value == before
+    assert "the renewed token is not accepted" in caplog.text
