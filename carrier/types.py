@@ -367,6 +367,13 @@ class PostContent:
     user_tags: tuple[PostTag, ...] = ()
     location_id: str = ""
     cover: PostFile | None = None
+    thumb_offset: float = 0.0
+    """Of a reel: seconds to the frame that stands for it."""
+    share_to_feed: bool | None = None
+    """Of a reel; None: as the platform does it."""
+    trial: Literal["", "manual", "performance"] = ""
+    """Of a reel that is first shown to strangers: how it is shown to all."""
+    ai_generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -940,6 +947,12 @@ class PostPlan:
     user_tags: tuple[PostTag, ...] = ()
     location_id: str = ""
     cover: str = ""
+    thumb_offset: float = 0.0
+    share_to_feed: bool | None = None
+    trial: Literal["", "manual", "performance"] = ""
+    ai_generated: bool = False
+    hashtags: str = ""
+    """Written below the caption."""
 
 
 @dataclass(frozen=True, slots=True)

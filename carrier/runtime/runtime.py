@@ -219,7 +219,7 @@ class AgentRuntime:
         assert self._drafting, "a host that has schedules can draft"
         try:
             draft = await self._drafting.begin(slot)
-            caption = await self._caption(turn, slot, draft, self._drafting.faults_of)
+            caption = await self._caption(turn, slot, draft, partial(self._drafting.faults_of, draft))
             if caption.outcome == "answered":
                 write = partial(self._beside, turn, draft)
                 turn.post = await self._drafting.finish(draft, self.agent, caption.text, write)

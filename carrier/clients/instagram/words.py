@@ -22,13 +22,21 @@ def whole_of(content: PostContent, urls: Sequence[str], parts: Sequence[str]) ->
         case "story":
             told |= {**_media(content.files[0].media_type, urls[0], ""), "media_type": "STORIES"}
         case "reel":
-            told |= {"media_type": "REELS", "video_url": urls[0]}
+            told |= {"media_type": "REELS", "video_url": urls[0], **_reel(content)}
             told |= {"cover_url": urls[-1]} if content.cover else {}
         case "image":
             told |= {"image_url": urls[0], "alt_text": content.alt_text}
     told |= {"caption": content.caption, "location_id": content.location_id}
+    told |= {"is_ai_generated": True} if content.ai_generated else {}
     told |= {"collaborators": list(content.collaborators), "user_tags": [_tag(tag) for tag in content.user_tags]}
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in told.items() if value or value is False}
+
+
+def _reel(content: PostContent) -> dict[str, object]:
+    told: dict[str, object] = {"thumb_offset": 0 if content.cover else round(content.thumb_offset * 1000)}
+    told |= {} if content.share_to_feed is None else {"share_to_feed": content.share_to_feed}
+    strategy = {"manual": "MANUAL", "performance": "SS_PERFORMANCE"}
+    return told | ({"trial_params": {"graduation_strategy": strategy[content.trial]}} if content.trial else {})
 
 
 def _media(media_type: str, url: str, video: str) -> dict[str, object]:
