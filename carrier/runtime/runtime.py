@@ -17,12 +17,15 @@ from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.quoting import clean
 from carrier.runtime.acting import IN_DOUBT, Acting
+from carrier.runtime.asking import decided
+from carrier.runtime.closing import close, under_way
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.drafting import Draft, Drafting, Nothing, Spoilt, rendered
 from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.purses import Payer, Purses, callers, stopped
 from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
+from carrier.runtime.viewing import view
 from carrier.templates import Templates
 from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Wording
 
@@ -137,25 +140,25 @@ class AgentRuntime:
             return
         if turn.taken.attempts >= DEAD:
             return await self._give_up(turn)
-        async with turn, self._within_limits(turn):
+        async with under_way(turn), self._within_limits(turn):
             if turn.message.kind == "schedule":
-                return await turn.close(await self.carry_out(turn, await turn.order()))
+                return await close(turn, await self.carry_out(turn, await turn.order()))
             turn.meet()
             if not await self._answers(turn):
-                return await turn.close(SILENCE, self._reflections)
+                return await close(turn, SILENCE, self._reflections)
             decision = turn.message.kind == "approval"
             if self.agent.when_down == "wait" and not decision and self._turns.too_old(turn.message):
-                return await turn.close(SILENCE, self._reflections, TOO_OLD)
+                return await close(turn, SILENCE, self._reflections, TOO_OLD)
             turn.compose()
             await turn.fetch()
             if not decision and (refusal := await self.refuse(turn)):
-                return await turn.close(refusal, self._reflections)
-            await turn.close(await self.answer(turn), self._reflections)
+                return await close(turn, refusal, self._reflections)
+            await close(turn, await self.answer(turn), self._reflections)
 
     async def _give_up(self, turn: OpenTurn) -> None:
         if turn.message.kind == "schedule":
             await turn.order()
-        await turn.close(Response(turn.words.failed, "dead"), error="the host keeps dying of it")
+        await close(turn, Response(turn.words.failed, "dead"), error="the host keeps dying of it")
 
     async def answer(self, turn: OpenTurn) -> Response:
         """What it says in the end, once every gate lets it pass."""
@@ -293,7 +296,7 @@ class AgentRuntime:
         """The state, from all providers at once, and the context: the template with the state filled in."""
         with turn.timings.of("compose"):
             state = await compose_state(
-                self.agent, self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask)
+                self.agent, self.parts.providers, lambda name: view(turn, f"state/{name}", self.ask)
             )
             turn.state = state.said
             tools = self._acting.tools(turn)
@@ -338,7 +341,7 @@ class AgentRuntime:
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
-        approval = await turn.decided()
+        approval = await decided(turn)
         with turn.timings.of("act"):
             result = await self._acting.run_decided(turn, "action/decided", approval)
         return _told(prompt, Completion("", (approval.call,)), [result])
