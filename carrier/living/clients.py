@@ -20,10 +20,16 @@ CLOSE_SECONDS = 10.0
 class Clients:
     """Clients by name, each in a task of its own; `living` are those that serve."""
 
-    def __init__(self, make: Callable[[ClientDefinition], Client], ledger: Ledger, deliver: Callable[[str], Deliver]):
+    def __init__(
+        self,
+        living: dict[str, LivingClient],
+        make: Callable[[ClientDefinition], Client],
+        ledger: Ledger,
+        deliver: Callable[[str], Deliver],
+    ):
         """`deliver` takes in what a client hands over, by the client's name."""
+        self.living = living
         self._make, self._ledger, self._deliver = make, ledger, deliver
-        self.living: dict[str, LivingClient] = {}
         self._made: dict[str, LivingClient] = {}
         """Made, perhaps on trial already, and not serving yet."""
         self._lives: dict[LivingClient, asyncio.Task[None]] = {}
