@@ -1,8 +1,9 @@
 """Turns under way: what each answers and how it ends, and the one view of it that parts are shown."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -196,7 +197,10 @@ class OpenTurn:
         self.turns.windows.forget(self.agent, self.message)
         if self._composes:
             self.turns.abilities.composing(self.message, on=False)
-        if error is None or self._closed or isinstance(error, LedgerError):
+        if self._closed:
+            # Its time ran out while its end was written down: it has ended in time.
+            return isinstance(error, TimeoutError)
+        if error is None or isinstance(error, LedgerError):
             return False
         wait = _wait(self.agent, error) if self._may_wait else None
         if isinstance(error, Exception) and not wait:
@@ -224,7 +228,13 @@ class OpenTurn:
         await self.journal.committed()
 
     async def close(self, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
-        """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
+        """Send and remember: the answer, what follows from it and the end of the turn, in one transaction.
+
+        Begun, it takes place: who is cancelled meanwhile is so when it has.
+        """
+        await _to_its_end(self._close(response, reflections, error))
+
+    async def _close(self, response: Response, reflections: Sequence[ReflectionDue], error: str) -> None:
         said = self._speech("reply", response.text) if response.text.strip() and not is_draft(self.slot) else None
         # Nobody looks back on what colleagues ask one another.
         due = () if self.message.kind == "ask" else reflections
@@ -530,6 +540,16 @@ class OpenTurn:
         )
         ledger = self.turns.ledger
         self.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()
+        raise
 
 
 def _wait(agent: Agent, error: BaseException) -> NotNow | None:
