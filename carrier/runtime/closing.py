@@ -1,7 +1,8 @@
 """How a turn ends: its answer sent and remembered, the operator's words instead, or let go to be gone on with."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,9 @@ async def under_way(turn: OpenTurn) -> AsyncIterator[None]:
         raise
     except BaseException as error:
         if turn.closed:
+            if isinstance(error, TimeoutError):
+                # Its time ran out while its end was written down: it has ended in time.
+                return
             raise
         wait = _wait(turn.agent, error) if _may_wait(turn) else None
         if isinstance(error, Exception) and not wait:
@@ -82,7 +86,24 @@ async def _let_go(turn: OpenTurn) -> None:
 
 
 async def close(turn: OpenTurn, response: Response, reflections: Sequence[ReflectionDue] = (), error: str = "") -> None:
-    """Send and remember: the answer, what follows from it and the end of the turn, in one transaction."""
+    """Send and remember: the answer, what follows from it and the end of the turn, in one transaction.
+
+    Begun, it takes place: who is cancelled meanwhile is so when it has.
+    """
+    await _to_its_end(_close(turn, response, reflections, error))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()
+        raise
+
+
+async def _close(turn: OpenTurn, response: Response, reflections: Sequence[ReflectionDue], error: str) -> None:
     is_said = response.text.strip() and not is_draft(turn.slot)
     said = [turn.speech("reply", response.text)] if is_said else []
     # Nobody looks back on what colleagues ask one another.
