@@ -176,17 +176,18 @@ class Workshop:
         client: Client = make(definition.name, make.Settings.model_validate(definition.settings), self.given)
         return client
 
-    def outlet(self, definition: ClientDefinition, client: Client) -> Outlet | None:
-        """Where posts of a client go out; None if it publishes nothing, or nothing could be fetched from anywhere."""
-        publisher, block = getattr(client, "publisher", None), getattr(client, "media_host", None)
-        if publisher is None or block is None:
-            return None
-        make: Any = registry.find(registry.MEDIA_HOSTS, block.type)
-        return Outlet(publisher, make(block), self.data)
-
 
 def _stage(evaluator: object) -> str:
     return "after" if hasattr(evaluator, "every") else getattr(evaluator, "stage", "reply")
+
+
+def open_outlet(client: Client, data: Path) -> Outlet | None:
+    """Where posts of a client go out; None if it publishes nothing, or nothing could be fetched from anywhere."""
+    publisher, block = getattr(client, "publisher", None), getattr(client, "media_host", None)
+    if publisher is None or block is None:
+        return None
+    make: Any = registry.find(registry.MEDIA_HOSTS, block.type)
+    return Outlet(publisher, make(block), data)
 
 
 open_models = Models

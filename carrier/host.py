@@ -4,38 +4,34 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from carrier.assemble import Workshop, close_models, event_log, open_darkroom, open_memories, open_models
+from carrier.assemble import Workshop, close_models, event_log, open_memories, open_models
 from carrier.config.catalog import Catalog, HostSettings, Refused, load
 from carrier.config.keeping import keep, kept
-from carrier.config.planning import BEFORE_A_RESTART
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
-from carrier.errors import ConfigError, LedgerError, UnknownAgent, UnknownRoom
-from carrier.interfaces import Client, Memories, ModelState
+from carrier.errors import ConfigError
+from carrier.interfaces import Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
-from carrier.ledger.intake import Intake, Place
-from carrier.ledger.known import Known
+from carrier.ledger.intake import Intake
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
-from carrier.ledger.turns import send
+from carrier.living.calendar import Calendar
 from carrier.living.clients import Clients
+from carrier.living.here import Here, LivingAgent
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
-from carrier.living.swapping import Broken, Living, LivingAgent
-from carrier.posting import Outlet, Posting
+from carrier.living.routing import Routing
+from carrier.living.swapping import Broken, Living
+from carrier.living.telling import Telling
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.arrivals import Arrivals
 from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.commanding import Commands
-from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.decisions import Decisions
-from carrier.runtime.drafting import Drafting
-from carrier.runtime.editing import Editing
 from carrier.runtime.events import Exporter
 from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.handovers import Handovers
@@ -43,16 +39,10 @@ from carrier.runtime.inbox import Inbox
 from carrier.runtime.jobs import Jobs
 from carrier.runtime.later import Later
 from carrier.runtime.muting import Mutes
-from carrier.runtime.notices import notice
-from carrier.runtime.pacing import Pace
-from carrier.runtime.runtime import AgentRuntime
 from carrier.runtime.supervisor import LivingClient
 from carrier.runtime.turns import Turns
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.scheduler.controls import Controls
-from carrier.scheduler.scheduler import Scheduler
-from carrier.types import Agent, ClientDefinition, Message, Post, RoomRules
 
 log = logging.getLogger(__name__)
 
@@ -78,99 +68,101 @@ class Host:
     ):
         """`environment` is what the catalog was read with; `record` names the cassette that takes down all answers."""
         self._environment = environment
-        self._at_start = settings = catalog.host
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
+        self.here = here = Here(catalog)
+        self.agents: Mapping[str, LivingAgent] = here.agents
+        self.clients: Mapping[str, LivingClient] = here.clients
         self.mutes = Mutes(ledger)
-        self.handovers = Handovers(ledger, lambda name: name in self.agents)
-        abilities = Abilities(self._client, settings.data)
-        self.later = Later(ledger, memories, self._definition, self._tell_sender, abilities.split)
-        limits = settings.limits
-        self.turns = Turns(
-            ledger,
-            memories,
-            watchers,
-            Windows(ledger),
-            self._tell_sender,
-            self._turn_closed,
-            too_old=self._is_too_old,
-            rules=self.rules_in,
-            gather=self._gather,
-            handovers=self.handovers,
-            queue=lambda taken: self.inbox.queue(taken),
-            later_waits=self.later.wake.set,
-            slot_ended=self._look_at_schedules,
-            abilities=abilities,
-        )
-        self.inbox = Inbox(
-            ledger,
-            memories,
-            self.route,
-            self._runtime,
-            limits.turns_at_once,
-            limits.message_chars,
-            self._within_pace,
-            self._gather,
-        )
-        self._pace = Pace()
-        self.posting = Posting(ledger, self.outlet, self._tell_of_post, over=lambda: self.scheduler.wake.set())
-        self.jobs = Jobs(ledger, memories, self._runtime)
-        self.scheduler = Scheduler(
-            ledger,
-            lambda: self.catalog.schedules,
-            lambda: {name: living.agent for name, living in self.agents.items()},
-            self.inbox.queue,
-            self._tell_sender,
-        )
-        self.schedules = Controls(self.scheduler)
-        self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self._clock_is_wrong)
-        self.exporter = Exporter(ledger, event_log(settings.data))
+        self.handovers = Handovers(ledger, here.agents.__contains__)
+        self.routing = Routing(here, ledger.clock, self.mutes, self.handovers)
+        self.telling = Telling(here, ledger)
+        self.inbox = self._make_inbox()
+        self.calendar = Calendar(here, ledger, self.inbox, self.telling, self.mutes)
+        self.abilities = Abilities(here.client, catalog.host.data)
+        self.later = Later(ledger, memories, here.definition, here.more_to_send, self.abilities.split)
+        self.jobs = Jobs(ledger, memories, here.runtime)
+        self.exporter = Exporter(ledger, event_log(catalog.host.data))
+        self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self.calendar.clock_is_wrong)
         self.reloads = Reloads(self._reload)
-        darkroom = open_darkroom(catalog.root, settings.data)
-        self.editing = Editing(ledger, darkroom, self._look_at_schedules)
-        drafting = Drafting(ledger, darkroom, lambda: self.catalog.schedules)
         self._models = open_models(catalog.root, record)
-        self.workshop = workshop = Workshop(
-            turns=self.turns,
-            alone=self.inbox.alone,
-            secrets=lambda: self.catalog.secrets,
-            port=lambda: self.settings.server.port,
-            models=self._models,
-            colleagues=Colleagues(ledger, self._runtime),
-            data=settings.data,
-            drafting=drafting,
-        )
-        clients = Clients(workshop.client, ledger, self._arrivals, self._tell_of_client)
-        self.living = Living(catalog, workshop, clients, self.reloads)
+        self.turns = self._make_turns()
+        workshop = self._make_workshop()
+        clients = Clients(here.clients, workshop.client, ledger, self._arrivals, self.telling.tell_of_client)
+        self.living = Living(here, workshop, clients, self.reloads)
         self.last_reload = Reloaded(0.0, "", False, ())
         self.last_success = 0.0
         """When all that ran was last what the files said."""
         self.stopping = False
 
+    def _make_inbox(self) -> Inbox:
+        limits, routing = self.settings.limits, self.routing
+        return Inbox(
+            self.ledger,
+            self.memories,
+            routing.route,
+            self.here.runtime,
+            limits.turns_at_once,
+            limits.message_chars,
+            routing.within_pace,
+            routing.gather,
+        )
+
+    def _make_workshop(self) -> Workshop:
+        return Workshop(
+            turns=self.turns,
+            alone=self.inbox.alone,
+            secrets=lambda: self.catalog.secrets,
+            port=lambda: self.settings.server.port,
+            models=self._models,
+            colleagues=Colleagues(self.ledger, self.here.runtime),
+            data=self.settings.data,
+            drafting=self.calendar.drafting,
+        )
+
+    def _make_turns(self) -> Turns:
+        return Turns(
+            self.ledger,
+            self.memories,
+            self.watchers,
+            Windows(self.ledger),
+            self.here.more_to_send,
+            self._turn_closed,
+            too_old=self.routing.is_too_old,
+            rules=self.routing.rules_in,
+            gather=self.routing.gather,
+            handovers=self.handovers,
+            queue=self.inbox.queue,
+            later_waits=self.later.wake.set,
+            slot_ended=self.calendar.look,
+            abilities=self.abilities,
+        )
+
+    def _turn_closed(self, reflection_is_due: bool) -> None:
+        self.exporter.wake.set()
+        if reflection_is_due:
+            self.jobs.wake.set()
+
+    def _decided(self, taken: Intake) -> None:
+        self.inbox.queue(taken)
+        self.calendar.look()
+
+    def _arrivals(self, client: str) -> Arrivals:
+        ledger, memories, data, inbox = self.ledger, self.memories, self.settings.data, self.inbox
+        admits, answering, waiting = self.routing.admits, self.routing.answering_there, inbox.lanes.length
+        forgetting = Forgetting(ledger, memories, data)
+        commands = Commands(self.decisions, forgetting, self.mutes.mute, admits, answering, waiting)
+        return Arrivals(client, inbox, ledger, memories, data, commands)
+
     # --- asked by the doors
 
     @property
     def catalog(self) -> Catalog:
-        return self.living.catalog
+        return self.here.catalog
 
     @property
     def settings(self) -> HostSettings:
         """What counts now: some of it changes with a restart only."""
-        kept: dict[str, Any] = {key: getattr(self._at_start, key) for key in BEFORE_A_RESTART}
-        return replace(self.catalog.host, **kept)
-
-    @property
-    def waits_for_restart(self) -> tuple[str, ...]:
-        """The keys of carrier.yaml whose value counts from the next start only."""
-        wanted = self.catalog.host
-        return tuple(key for key in sorted(BEFORE_A_RESTART) if getattr(wanted, key) != getattr(self._at_start, key))
-
-    @property
-    def agents(self) -> Mapping[str, LivingAgent]:
-        return self.living.agents
-
-    @property
-    def clients(self) -> Mapping[str, LivingClient]:
-        return self.living.clients.living
+        return self.here.settings
 
     @property
     def broken(self) -> list[Broken]:
@@ -188,120 +180,6 @@ class Host:
         agents = [living.agent for living in self.agents.values()]
         instead = [budget.instead for agent in agents for budget in agent.budgets if budget.instead]
         return self._models.states([*(each for agent in agents for each in (agent.model, agent.small)), *instead])
-
-    def agent(self, name: str) -> LivingAgent:
-        if name not in self.agents:
-            raise UnknownAgent(name, sorted(self.agents))
-        return self.agents[name]
-
-    def client(self, name: str) -> ClientDefinition:
-        """The client of that name, as it lives or is about to; one without any rules for a door such as the API."""
-        living = self.clients.get(name)
-        return living.definition if living else self.catalog.clients.get(name, ClientDefinition(name, ""))
-
-    def rules_in(self, message: Message) -> RoomRules:
-        """What holds in a message's room."""
-        rules = rules_in(self.client(message.client), message)
-        return replace(rules, respond="never") if self.mutes.holds(message) else rules
-
-    def route(self, message: Message) -> Callable[[Known], Mapping[str, Place]]:
-        """Whom a message concerns, by what is known when it is stored; raises UnknownAgent.
-
-        An agent that is away keeps its messages until it is back.
-        """
-        if message.to:
-            self.agent(message.to)
-        # What is here now, for it is looked at in another thread.
-        agents = {name: living.agent for name, living in self.agents.items()}
-        client, rules = self.client(message.client), self.rules_in(message)
-        handed_over = {name: self.handovers.holder(message.room, name) for name in (message.to, *rules.agents)}
-        return partial(decide, message, client, rules, agents, handed_over)
-
-    def room(self, name: str) -> str:
-        """A room by its client and id, where the client may have a name for it; raises UnknownRoom."""
-        client, _, room = name.partition("/")
-        if client not in self.clients or not room:
-            known = ", ".join(sorted(self.clients)) or "no client"
-            raise UnknownRoom(f"{name!r} is no room here: a room is client/room, and there is {known}")
-        return f"{client}/{self.client(client).rules.rooms.get(room, room)}"
-
-    def _gather(self, message: Message) -> float:
-        return self.client(message.client).rules.gather if message.kind == "chat" else 0.0
-
-    def _is_too_old(self, message: Message) -> bool:
-        return is_too_old(message, self.client(message.client), self.ledger.clock.tick())
-
-    def _within_pace(self, name: str, message: Message) -> bool:
-        here = self.agents.get(name)
-        return here is None or self._pace.allows(name, message.sender, here.agent.limits)
-
-    def answering(self, message: Message) -> str:
-        """The agent that a message to an agent goes to, which may be another that stands in for it."""
-        return self.handovers.holder(message.room, message.to)
-
-    def _definition(self, name: str) -> Agent | None:
-        return self.agents[name].agent if name in self.agents else None
-
-    def _runtime(self, name: str) -> AgentRuntime | None:
-        return self.agents[name].runtime if name in self.agents else None
-
-    def _tell_sender(self, client: str) -> None:
-        if client in self.clients:
-            self.clients[client].sender.wake.set()
-
-    def _turn_closed(self, reflection_is_due: bool) -> None:
-        self.exporter.wake.set()
-        if reflection_is_due:
-            self.jobs.wake.set()
-
-    def _clock_is_wrong(self) -> bool:
-        return bool(self.scheduler.held)
-
-    def _look_at_schedules(self) -> None:
-        self.scheduler.wake.set()
-        # What a slot publishes is a post by now.
-        self.posting.wake.set()
-
-    def outlet(self, client: str) -> Outlet | None:
-        """Where posts of a client go out; None while it is not here, or publishes nothing."""
-        living = self.clients.get(client)
-        return self.workshop.outlet(living.definition, living.client) if living else None
-
-    async def _tell_of_post(self, post: Post) -> None:
-        """Of what failed or was missed of a schedule the scheduler tells; of all else somebody has to know here."""
-        if not post.slot or post.stuck or post.state == "unconfirmed":
-            here = self.agents.get(post.agent)
-            state = "waits" if post.stuck else f"is {post.state}" if post.state == "unconfirmed" else post.state
-            text = f"The post {post.id} of {post.client} {state}: {post.reason}"
-            await self._notify(text, here.agent.notify if here else "")
-
-    async def _tell_of_client(self, client: str, text: str) -> None:
-        here = self.agents.get(self.client(client).agent)
-        await self._notify(text, here.agent.notify if here else "")
-
-    def _decided(self, taken: Intake) -> None:
-        self.inbox.queue(taken)
-        self._look_at_schedules()
-
-    def _client(self, name: str) -> Client | None:
-        return self.clients[name].client if name in self.clients else None
-
-    def _arrivals(self, client: str) -> Arrivals:
-        data = self._at_start.data
-        forgetting = Forgetting(self.ledger, self.memories, data)
-        length = self.inbox.lanes.length
-        commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._answering, length)
-        return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands)
-
-    def _admits(self, message: Message) -> bool:
-        return admits(self.client(message.client).rules.access, message)
-
-    def _answering(self, message: Message) -> tuple[str, ...]:
-        """Who answers in a message's room now."""
-        rules = self.rules_in(message)
-        if rules.respond == "never":
-            return ()
-        return tuple(dict.fromkeys(self.handovers.holder(message.room, name) for name in rules.agents))
 
     # --- made equal to the files
 
@@ -361,11 +239,9 @@ class Host:
 
     def _swapped(self) -> None:
         """Other agents are here: what waits for them can be answered."""
-        limits = self.settings.limits
-        self.inbox.lanes.at_once, self.inbox.message_chars = limits.turns_at_once, limits.message_chars
         self.inbox.changed()
         self.later.wake.set()
-        self._look_at_schedules()
+        self.calendar.look()
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""
@@ -379,7 +255,7 @@ class Host:
         levels = {"error": logging.ERROR, "warning": logging.WARNING}
         waits = {
             f"{self.catalog.path.name}: `{key}` counts from the next start": logging.WARNING
-            for key in self.waits_for_restart
+            for key in self.here.waits_for_restart
         }
         return {str(problem): levels[problem.severity] for problem in self.catalog.problems} | waits
 
@@ -393,20 +269,8 @@ class Host:
         self.last_reload = Reloaded(now, catalog.revision, not reason, catalog.problems, reason)
         self.last_success = self.last_success if reason else now
         if reason and reason != before:
-            await self._notify(f"{self.settings.name}: not all that the files say could be applied: {reason}")
+            await self.telling.tell(f"{self.settings.name}: not all that the files say could be applied: {reason}")
         return self.last_reload
-
-    async def _notify(self, text: str, room: str = "") -> None:
-        """Tell the room that the operator named for this, or for what concerns the whole host."""
-        clock = self.ledger.clock
-        outgoing = notice(room or self.settings.notify, f"host/notice/{clock.tick()}", text)
-        if outgoing is None:
-            return
-        try:
-            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
-        except LedgerError as error:
-            log.error("%s cannot be told: %s", outgoing.room, error)
-        self._tell_sender(outgoing.client)
 
     # --- stopped with nothing lost
 
@@ -414,7 +278,7 @@ class Host:
         """Start no more turns, let those under way end and what they said be sent; what does not end resumes."""
         if self.stopping:
             return
-        self.stopping = self.scheduler.stopping = True
+        self.stopping = self.calendar.scheduler.stopping = True
         self.inbox.lanes.hold()
         try:
             async with asyncio.timeout(TURNS_SECONDS):
@@ -456,8 +320,8 @@ async def running(
         await host.begin()
         opened.push_async_callback(host.close)
         parts = (
-            *(host.inbox, host.jobs, host.exporter, host.decisions, host.scheduler, host.posting),
-            *(host.reloads, host.later),
+            *(host.inbox, host.jobs, host.exporter, host.decisions, host.reloads, host.later),
+            *(host.calendar.scheduler, host.calendar.posting),
         )
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):

@@ -984,6 +984,8 @@ class Schedule:
     grace: float = 3600.0
     """Seconds after which what was missed is not caught up."""
     overlap: Literal["skip", "wait"] = "skip"
+    retries: int = 0
+    """How often one that failed is tried again."""
     notify: str = ""
     """The room that is told of what failed or was missed, as `client/room`; empty: none."""
     revision: str = field(default="", compare=False)

@@ -116,8 +116,7 @@ async def test_a_turn_has_a_budget_of_its_own(host: LittleHost) -> None:
 async def test_another_model_goes_on_where_the_budget_says_so(host: LittleHost) -> None:
     cheap = ListedModel("from the cheap one")
     budget = Budget("team", ("tifa",), cost=1.0, per=DAY, instead=ModelProfile("cheap", "scripted/default"))
-    runtime = host.add(with_budget(budget), ListedModel(costing("dear", cost=2.0)))
-    runtime.parts = replace(runtime.parts, instead={"team": cheap})
+    host.add(with_budget(budget), ListedModel(costing("dear", cost=2.0)), instead={"team": cheap})
 
     first, second = await host.ask("one"), await host.ask("two")
 

@@ -102,9 +102,9 @@ async def test_schedules_are_changed_in_the_running_host(files: Project) -> None
         return await asyncio.to_thread(schedules, files, *arguments)
 
     async with running_host(files) as opened:
-        await until(lambda: len(opened.host.scheduler.standing) == 2)
+        await until(lambda: len(opened.host.calendar.scheduler.standing) == 2)
         paused = await run("pause", "tifa.night", "--by", "anna")
-        await until(lambda: bool(opened.host.scheduler.standing["tifa.night"].paused))
+        await until(lambda: bool(opened.host.calendar.scheduler.standing["tifa.night"].paused))
         listed = await run()
         resumed = await run("resume", "tifa.night")
         empty = await run("history", "tifa.night")

@@ -18,7 +18,7 @@ from carrier.errors import ModelError
 from carrier.models.opening import Models
 from carrier.testing.openai_server import Answer
 from carrier.types import Completion, ModelProfile, Prompt, Request, Said
-from tests.served import Served, served
+from tests.served import Served, result, served
 from tests.test_actions_mcp import LOOPBACK
 
 PEERS = Path(os.environ.get("CARRIER_PEERS", Path(__file__).parent.parent / ".cache/conformance"))
@@ -50,7 +50,7 @@ async def call(host: Served, name: str, /, **arguments: object) -> str:
     ended = await host.ask(f"Please {name}.")
     assert ended["outcome"] == "answered"
     assert [action["name"] for action in ended["actions"]] == [name]
-    return str(ended["text"]).removeprefix("you said: ")
+    return result(str(ended["text"]))
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from carrier.evaluators.mentions import Mentions
 from carrier.evaluators.no_secrets import NoSecrets
 from carrier.evaluators.personal_data import PersonalData
 from carrier.interfaces import Gate
-from carrier.runtime.runtime import MOST_SAID
+from carrier.runtime.writing import MOST_SAID
 from carrier.testing.turns import MESSAGE, TurnMaker
 
 KINDS: Mapping[str, Any] = {

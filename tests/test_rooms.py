@@ -242,7 +242,7 @@ async def test_a_bot_never_answers_its_own_words(tmp_path: Path, place: Square) 
 async def test_a_muted_room_is_heard_and_not_answered_also_after_a_restart(tmp_path: Path, place: Square) -> None:
     bar = made(tmp_path, "agent: tifa\nrooms: { garden: g1 }\n")
     async with running_host(bar) as opened:
-        await opened.host.mutes.mute(opened.host.room("dc/garden"), 0, "anna")
+        await opened.host.mutes.mute(opened.host.routing.room("dc/garden"), 0, "anna")
         await said(place, opened.host, "Tifa, one", room="g1")
         await said(place, opened.host, "Tifa, in a thread", room="t1", within=("room:g1",))
         await said(place, opened.host, "Tifa, two", room="bar")

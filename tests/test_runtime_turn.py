@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from carrier.errors import ActionError, ModelError
-from carrier.interfaces import Turn
+from carrier.interfaces import Turn, Verdict
 from carrier.ledger.events import waiting as waiting_events
 from carrier.runtime import state as state_module
 from carrier.testing.models import ListedModel, calls
-from carrier.testing.runtimes import Doing, LittleHost, little_host
+from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
 from carrier.types import (
     AgentLimits,
@@ -231,6 +232,25 @@ async def test_a_turn_that_takes_too_long_ends_with_the_operator_s_words_and_the
         assert (await host.answered(next_one)).texts == ("you said: next",)
     [first, _] = [json.loads(body) for _, body in await host.ledger.read(waiting_events)]
     assert first["error"] == "it took longer than 0.5 s"
+
+
+async def test_a_turn_whose_time_runs_out_while_it_is_closed_has_been_closed_once(host: LittleHost) -> None:
+    free, held = threading.Event(), []
+
+    async def hold_the_ledger(turn: Turn, text: str) -> Verdict:
+        held.append(host.ledger.submit(lambda connection: free.wait(20)))
+        # Later than the turn's own end, which began before.
+        asyncio.get_running_loop().call_later(0.5, free.set)
+        return Verdict(text)
+
+    agent = replace(SORRY, limits=AgentLimits(turn=0.5))
+    host.add(agent, model=ListedModel("In time."), gates={"slow": Judging(hold_the_ledger)})
+
+    ended = await host.ask()
+
+    assert (ended.outcome, ended.texts) == ("answered", ("In time.",))
+    assert host.reflections_due == [False]
+    assert len(await host.ledger.read(waiting_events)) == 1
 
 
 async def test_a_turn_that_ends_within_an_action_is_told_of_without_it(host: LittleHost) -> None:

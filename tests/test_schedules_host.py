@@ -60,7 +60,7 @@ async def opened(files: Project) -> AsyncIterator[Opened]:
 @pytest.fixture
 async def caller(files: Project, opened: Opened) -> AsyncIterator[Caller]:
     async with calling(files.data) as caller:
-        await until(lambda: len(opened.host.scheduler.standing) == 2)
+        await until(lambda: len(opened.host.calendar.scheduler.standing) == 2)
         yield caller
 
 
@@ -121,13 +121,13 @@ async def test_a_schedule_s_words_wait_for_approval_in_the_room_for_it(caller: C
 
 async def test_schedules_come_change_and_go_with_their_files(caller: Caller, files: Project, opened: Opened) -> None:
     files.edit("agents.d/tifa.yaml", "  goals:", "  noon: { cron: 0 12 * * *, task: Rest. }\n  goals:")
-    await until(lambda: len(opened.host.scheduler.standing) == 3)
+    await until(lambda: len(opened.host.calendar.scheduler.standing) == 3)
     files.write("templates/goals.j2", "Read goal number one.\n")
     await caller.post("/config/reload", {})
     await caller.post("/schedules/tifa.goals/run", {})
     changed = await slots(caller, "tifa.goals")
     files.edit("agents.d/tifa.yaml", "  noon: { cron: 0 12 * * *, task: Rest. }\n", "")
-    await until(lambda: len(opened.host.scheduler.standing) == 2)
+    await until(lambda: len(opened.host.calendar.scheduler.standing) == 2)
 
     assert changed[0]["text"] == "Read goal number one."
     with pytest.raises(Refusal, match=r"no schedule is called 'tifa\.noon'"):
@@ -137,8 +137,8 @@ async def test_schedules_come_change_and_go_with_their_files(caller: Caller, fil
 async def test_a_host_that_stops_takes_nothing_in(opened: Opened) -> None:
     await opened.host.drain()
 
-    assert not await opened.host.scheduler.look()
-    assert opened.host.scheduler.stopping
+    assert not await opened.host.calendar.scheduler.look()
+    assert opened.host.calendar.scheduler.stopping
 
 
 async def test_files_that_cannot_be_applied_are_told_of_once(caller: Caller, files: Project) -> None:
@@ -177,11 +177,11 @@ async def test_schedules_are_listed_with_their_next_times(caller: Caller) -> Non
 
 async def test_a_paused_one_says_by_whom_until_it_is_resumed(caller: Caller, opened: Opened) -> None:
     await caller.post("/schedules/tifa.night/pause", {"by": "anna"})
-    await until(lambda: bool(opened.host.scheduler.standing["tifa.night"].paused))
+    await until(lambda: bool(opened.host.calendar.scheduler.standing["tifa.night"].paused))
     paused = await state(caller, "tifa.night")
     metrics = (await caller.client.get("/metrics")).text
     await caller.post("/schedules/tifa.night/resume", {})
-    await until(lambda: not opened.host.scheduler.standing["tifa.night"].paused)
+    await until(lambda: not opened.host.calendar.scheduler.standing["tifa.night"].paused)
 
     assert paused == "paused by anna"
     assert 'carrier_schedules{state="paused"} 1' in metrics

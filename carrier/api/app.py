@@ -180,7 +180,7 @@ async def message(host: Host, request: Request, patience: float) -> Response:
 
 async def _message(host: Host, request: Request) -> Message:
     """What a caller says; what came with it is kept on disk."""
-    agent = host.agent(request.path_params["agent"]).agent.name
+    agent = host.here.agent(request.path_params["agent"]).agent.name
     key, (form, file) = read_key(request), await read_form(request, host.settings.limits, Form)
     if file is None:
         return form.message(agent, key)
@@ -229,7 +229,7 @@ def _where(turn: str) -> dict[str, str]:
 
 async def render(host: Host, request: Request, at_once: asyncio.Semaphore) -> Response:
     """The exact prompt that a message would get, or would get by the template that comes with it."""
-    agent = host.agent(request.path_params["agent"]).agent.name
+    agent = host.here.agent(request.path_params["agent"]).agent.name
     form, file = await read_form(request, host.settings.limits, RenderForm)
     said = form.message(agent, "", (file.attachment(),) if file else ())
     try:
@@ -242,7 +242,7 @@ async def render(host: Host, request: Request, at_once: asyncio.Semaphore) -> Re
 
 async def history(host: Host, request: Request) -> Response:
     """What was said last in a room, as an agent saw it."""
-    agent = host.agent(request.path_params["agent"]).agent
+    agent = host.here.agent(request.path_params["agent"]).agent
     look = valid(Look, dict(request.query_params))
     lines = await host.ledger.read(partial(rooms.recent, agent=agent.name, room=look.room, most=look.limit))
     return JSONResponse({"room": look.room, "lines": [asdict(line) for line in lines]})

@@ -41,7 +41,7 @@ async def listen(
     host: Host, message: Message, patience: float, streaming: bool = True
 ) -> AsyncGenerator[Piece | Ended | Pending]:
     """The answer as it grows, then as it is; Pending when it takes longer than `patience`, in seconds."""
-    turn = turn_id(host.answering(message), message.id)
+    turn = turn_id(host.routing.answering(message), message.id)
     with host.watchers.watch(turn, streaming) as watcher:
         receipt = await host.inbox.take_in(message, may_refuse=True)
         first, turn = (turn, turn) if receipt.new else await _turns(host, message, turn)
@@ -92,7 +92,7 @@ async def rendered(host: Host, message: Message, template: str | None, at_once: 
     Nothing is stored, and no model is called.
     """
     message = replace(message, at=host.ledger.clock.tick())
-    runtime = host.agent(message.to).runtime
+    runtime = host.here.agent(message.to).runtime
     if template is None:
         return await runtime.render(message)
     others = await asyncio.to_thread(_templates, host.catalog)

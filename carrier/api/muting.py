@@ -34,7 +34,7 @@ async def mute(host: Host, request: Request) -> Response:
     """Nobody answers there, for a while or until it is unmuted; what is said is heard."""
     form = valid(MuteForm, await read_json(request))
     try:
-        muted = await host.mutes.mute(host.room(form.room), form.duration, form.by)
+        muted = await host.mutes.mute(host.routing.room(form.room), form.duration, form.by)
     except UnknownRoom as error:
         return problem(404, str(error), field="room")
     return JSONResponse(asdict(mute_status(muted)))
@@ -44,7 +44,7 @@ async def unmute(host: Host, request: Request) -> Response:
     """Have a room answered again."""
     form = valid(RoomForm, await read_json(request))
     try:
-        room = host.room(form.room)
+        room = host.routing.room(form.room)
     except UnknownRoom as error:
         return problem(404, str(error), field="room")
     return JSONResponse({"room": room, "was_muted": await host.mutes.unmute(room)})

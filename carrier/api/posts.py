@@ -91,30 +91,30 @@ async def listed(host: Host, request: Request) -> Response:
 async def make(host: Host, request: Request) -> Response:
     """Publish something now."""
     form = valid(NewPostForm, await read_json(request))
-    publishers = {name: outlet for name in host.clients if (outlet := host.outlet(name))}
+    publishers = {name: outlet for name in host.clients if (outlet := host.calendar.outlet(name))}
     client = form.client or next(iter(publishers), "")
     if client not in publishers or (not form.client and len(publishers) > 1):
         known = ", ".join(sorted(publishers)) or "none with a `media_host` yet"
         return problem(422, f"name the client that publishes it; there are {known}", field="client")
     agent = form.agent or host.clients[client].definition.agent
     try:
-        post = await host.editing.make(client, agent, form.content(), form.files, form.fit)
+        post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.fit)
     except (Unfit, Conflict) as error:
         return problem(422, str(error), field="files")
     if form.dry_run:
         return JSONResponse({"post": _plain(post), "requests": requests(post, publishers[client].publisher)})
-    return JSONResponse({"post": _plain(await host.editing.file(post, form.by))}, 202)
+    return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by))}, 202)
 
 
 async def shown(host: Host, request: Request) -> Response:
     """One, with each step it has gone, and what the platform is told of it where its client is here."""
     try:
-        post = await host.editing.get(request.path_params["id"])
+        post = await host.calendar.editing.get(request.path_params["id"])
     except UnknownPost as error:
         return problem(404, str(error), field="id")
     steps = await host.ledger.read(partial(rows.steps, id=post.id))
     told = [{"state": step.state, "note": step.note, "at": _time(step.at)} for step in steps]
-    outlet = host.outlet(post.client)
+    outlet = host.calendar.outlet(post.client)
     calls = requests(post, outlet.publisher) if outlet else []
     return JSONResponse({"post": _plain(post), "steps": told, "requests": calls})
 
@@ -134,17 +134,17 @@ async def change(host: Host, request: Request) -> Response:
 
 
 _CHANGES: Mapping[str, Callable[[Host, str, ChangeForm], Awaitable[Post]]] = {
-    "approve": lambda host, id, form: host.editing.approve(id, form.digest, form.by),
-    "edit": lambda host, id, form: host.editing.edit(id, form.by, form.words()),
-    "reject": lambda host, id, form: host.editing.reject(id, form.by),
-    "retry": lambda host, id, form: host.editing.retry(id, form.by),
-    "resolve": lambda host, id, form: host.editing.resolve(id, form.live, form.media, form.by),
+    "approve": lambda host, id, form: host.calendar.editing.approve(id, form.digest, form.by),
+    "edit": lambda host, id, form: host.calendar.editing.edit(id, form.by, form.words()),
+    "reject": lambda host, id, form: host.calendar.editing.reject(id, form.by),
+    "retry": lambda host, id, form: host.calendar.editing.retry(id, form.by),
+    "resolve": lambda host, id, form: host.calendar.editing.resolve(id, form.live, form.media, form.by),
 }
 
 
 async def limits(host: Host, request: Request) -> Response:
     """What a client may still publish, as the platform says it."""
-    outlet = host.outlet(request.path_params["client"])
+    outlet = host.calendar.outlet(request.path_params["client"])
     if outlet is None:
         return problem(404, "no client of that name publishes here", field="client")
     return JSONResponse(asdict(await outlet.publisher.quota()))

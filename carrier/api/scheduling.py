@@ -56,17 +56,18 @@ async def schedules(host: Host, request: Request) -> Response:
         (schedule, last_of(await host.ledger.read(partial(slots.last_ended, schedule=name))))
         for name, schedule in sorted(host.catalog.schedules.items())
     ]
-    now, here, standing = host.scheduler.wall.now(), host.scheduler.here(), host.scheduler.standing
+    scheduler = host.calendar.scheduler
+    now, here, standing = scheduler.wall.now(), scheduler.here(), scheduler.standing
 
     def tell() -> list[dict[str, Any]]:
         return [asdict(listed(it, now, standing.get(it.name), it.name in here, last)) for it, last in found]
 
-    return JSONResponse({"held": host.scheduler.held, "schedules": await asyncio.to_thread(tell)})
+    return JSONResponse({"held": scheduler.held, "schedules": await asyncio.to_thread(tell)})
 
 
 async def days(host: Host, request: Request) -> Response:
     """What the coming days bring."""
-    now = host.scheduler.wall.now()
+    now = host.calendar.scheduler.wall.now()
     until = now + timedelta(days=valid(DaysForm, dict(request.query_params)).days)
     known = await host.ledger.read(partial(slots.between, since=micros(now), until=micros(until)))
     entries = await asyncio.to_thread(calendar, host.catalog.schedules, known, now, until)
@@ -115,17 +116,17 @@ async def control(host: Host, request: Request) -> Response:
 
 Control = Callable[[Host, str, ControlForm], Awaitable[str | None]]
 _CONTROLS: Mapping[str, Control] = {
-    "pause": lambda host, name, form: host.schedules.pause(name, form.by),
-    "resume": lambda host, name, form: host.schedules.resume(name),
-    "run": lambda host, name, form: host.schedules.run_now(name, form.by),
-    "skip": lambda host, name, form: host.schedules.skip(name, form.slot, form.by),
-    "edit": lambda host, name, form: host.schedules.edit(name, form.slot, form.text, form.by),
+    "pause": lambda host, name, form: host.calendar.controls.pause(name, form.by),
+    "resume": lambda host, name, form: host.calendar.controls.resume(name),
+    "run": lambda host, name, form: host.calendar.controls.run_now(name, form.by),
+    "skip": lambda host, name, form: host.calendar.controls.skip(name, form.slot, form.by),
+    "edit": lambda host, name, form: host.calendar.controls.edit(name, form.slot, form.text, form.by),
 }
 
 
 async def trust_clock(host: Host, request: Request) -> Response:
     """What is held because the clock seemed wrong goes on: it is right."""
-    await host.schedules.trust_clock()
+    await host.calendar.controls.trust_clock()
     return JSONResponse({"held": ""})
 
 

@@ -8,7 +8,7 @@ from carrier.host import Host
 from carrier.interfaces import MemoryState, ModelState
 from carrier.ledger.handovers import Handover
 from carrier.ledger.mutes import Mute
-from carrier.living.swapping import LivingAgent
+from carrier.living.here import LivingAgent
 from carrier.runtime.supervisor import LivingClient
 from carrier.scheduler.listing import state_of
 from carrier.scheduler.scheduler import Standing
@@ -136,11 +136,11 @@ def status(host: Host) -> Status:
         waits=tuple(WaitingLane(*lane, wait.reason, wait.until) for lane, wait in sorted(waits.items())),
         muted=tuple(mute_status(mute) for mute in host.mutes.now.values()),
         schedules=tuple(_schedules(host)),
-        held=host.scheduler.held,
+        held=host.calendar.scheduler.held,
         parked=dict(host.catalog.parked),
         broken={broken.name: broken.reason for broken in host.broken},
         degraded=degraded(host),
-        restart=host.waits_for_restart,
+        restart=host.here.waits_for_restart,
         absent={name: lanes.waiting_for(name) for name in lanes.agents() if name not in host.agents},
         handovers=tuple(map(handover_status, host.handovers.lasting)),
         problems=tuple(str(problem) for problem in host.catalog.problems),
@@ -180,9 +180,9 @@ def mute_status(mute: Mute) -> MuteStatus:
 
 
 def _schedules(host: Host) -> Iterator[ScheduleStatus]:
-    here = host.scheduler.here()
+    here = host.calendar.scheduler.here()
     for name, schedule in sorted(host.catalog.schedules.items()):
-        standing = host.scheduler.standing.get(name, Standing(name))
+        standing = host.calendar.scheduler.standing.get(name, Standing(name))
         state = state_of(schedule, standing, name in here)
         upcoming = standing.next.isoformat(timespec="seconds") if standing.next else ""
         yield ScheduleStatus(name, schedule.agent, state, standing.troubled, standing.waiting, upcoming)

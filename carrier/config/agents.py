@@ -360,7 +360,7 @@ class Agents:
                 self.names.unknown("template", name, library.sources, definition, ("templates", purpose))
                 whole = False
                 continue
-            given = (*GIVEN[purpose], *providers) if purpose != "facts" else GIVEN[purpose]
+            given = (*GIVEN[purpose], *providers) if purpose in ("chat", "post") else GIVEN[purpose]
             checked = library.checked(name, frozenset(given))
             self.names.tell(definition, *checked.problems)
             self.names.rest_on_files(definition, checked.files)
@@ -377,6 +377,8 @@ class Agents:
                 yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:
             yield "decide"
+        if "post" in chosen:
+            yield "post"
 
 
 def _rests_on_others(block: models.Agent) -> bool:

@@ -47,6 +47,7 @@ class Schedules:
             catch_up=block.catch_up,
             grace=block.grace,
             overlap=block.overlap,
+            retries=block.retries,
             notify=self.names.notify((definition, block), self._agents.get(agent, (None, None))),
         )
         return replace(schedule, revision=revision(schedule))

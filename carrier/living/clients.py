@@ -23,14 +23,15 @@ class Clients:
 
     def __init__(
         self,
+        living: dict[str, LivingClient],
         make: Callable[[ClientDefinition], Client],
         ledger: Ledger,
         deliver: Callable[[str], Deliver],
         tell: Callable[[str, str], Awaitable[None]],
     ):
         """By a client's name, `deliver` takes in what it hands over, and `tell` tells its operator something."""
+        self.living = living
         self._make, self._ledger, self._deliver, self._tell = make, ledger, deliver, tell
-        self.living: dict[str, LivingClient] = {}
         self._made: dict[str, LivingClient] = {}
         """Made, perhaps on trial already, and not serving yet."""
         self._lives: dict[LivingClient, asyncio.Task[None]] = {}
@@ -92,8 +93,8 @@ class Clients:
     def _new(self, definition: ClientDefinition) -> LivingClient:
         client = self._make(definition)
         sender = Sender(definition.name, client, self._ledger)
-        tell = partial(self._tell, definition.name)
-        return LivingClient(definition, client, sender, self._deliver(definition.name), tell)
+        deliver, tell = self._deliver(definition.name), partial(self._tell, definition.name)
+        return LivingClient(definition, client, sender, deliver, tell)
 
     def _serves(self, name: str) -> bool:
         """Whether there is something to lose: one that does not work is simply replaced."""

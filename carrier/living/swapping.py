@@ -12,9 +12,9 @@ from carrier.config.catalog import Catalog, Refused, ServerSettings
 from carrier.config.planning import Difference, difference
 from carrier.errors import CarrierError
 from carrier.living.clients import Clients
+from carrier.living.here import Here, LivingAgent
 from carrier.living.reloading import Reloads
-from carrier.runtime.runtime import AgentRuntime
-from carrier.types import Agent, Choice, ClientDefinition
+from carrier.types import Agent, ClientDefinition
 
 log = logging.getLogger(__name__)
 
@@ -22,18 +22,6 @@ CLOSING_SECONDS = 10.0
 """How long what agents hold open may take to close at the end of a host."""
 MAKING_SECONDS = 20.0
 """How long the making of an agent may take: operators' own code is imported then."""
-
-
-@dataclass(frozen=True)
-class LivingAgent:
-    """An agent that answers, and which models it uses and why."""
-
-    runtime: AgentRuntime
-    models: Mapping[str, Choice]
-
-    @property
-    def agent(self) -> Agent:
-        return self.runtime.agent
 
 
 class Door(Protocol):
@@ -71,10 +59,8 @@ class Broken:
 class Living:
     """What runs: agents and clients by name, and the door. `become` is the one way in which it changes."""
 
-    def __init__(self, catalog: Catalog, workshop: Workshop, clients: Clients, reloads: Reloads):
-        self.catalog = catalog
-        """What it was last made equal to; at first, what it will be."""
-        self.agents: dict[str, LivingAgent] = {}
+    def __init__(self, here: Here, workshop: Workshop, clients: Clients, reloads: Reloads):
+        self._here, self.agents = here, here.agents
         self.clients = clients
         self.door: Door | None = None
         self.broken: list[Broken] = []
@@ -180,7 +166,7 @@ class Living:
     async def _swap(self, catalog: Catalog, swapped: Callable[[], None]) -> None:
         agents, clients = self._agents_to_do(catalog), self._clients_to_do(catalog)
         # Together, with no await in between: no message finds one of them new and another one old.
-        self.catalog, self.ran = catalog, catalog.digests
+        self._here.catalog, self.ran = catalog, catalog.digests
         retired = [self.agents[name] for name in (*(it.name for it in agents.changed), *agents.gone)]
         for agent in (*agents.new, *agents.changed):
             self.agents[agent.name] = self._made[agent.name]

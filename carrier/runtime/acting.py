@@ -15,12 +15,14 @@ from carrier.ledger import approvals
 from carrier.ledger.approvals import Approval
 from carrier.ledger.calls import Full
 from carrier.ledger.forms import load, storable
+from carrier.runtime.asking import ask_approval, use_approval
 from carrier.runtime.deciding import offered
 from carrier.runtime.deeds import through_gates, writes
 from carrier.runtime.evaluating import Gates
 from carrier.runtime.permitting import digest, leave
 from carrier.runtime.ruling import ruled
-from carrier.runtime.turns import Ask, OpenTurn
+from carrier.runtime.turns import OpenTurn
+from carrier.runtime.viewing import Ask, view
 from carrier.types import SILENCE, ActionCall, ActionResult, Tool
 
 log = logging.getLogger(__name__)
@@ -100,7 +102,7 @@ class Acting:
             return self._refused(turn, name, call, NOT_PERMITTED.format(name=call.name))
         if ruling.leave == "ask":
             shown = await self._gates.shown(turn, call, name)
-            asked = await turn.ask_approval(name, call, ruling.digest, ruling.reason, shown, ruling.limits)
+            asked = await ask_approval(turn, name, call, ruling.digest, ruling.reason, shown, ruling.limits)
             return self._refused(turn, name, call, _too_often(call, asked)) if isinstance(asked, Full) else asked
         settle = partial(approvals.settle, digest=ruling.digest, room=turn.message.room)
         if full := await turn.journal.action_begins(name, ruling.limits, [settle] if ruling.consequential else []):
@@ -114,7 +116,7 @@ class Acting:
             result = await self._run(turn, name, call)
         elif problem := await self._void(turn, approval) or await self._gates.refuse(turn, call, name):
             result = self._refused(turn, name, call, problem)
-        elif await turn.use_approval(name, approval.id):
+        elif await use_approval(turn, name, approval.id):
             result = await self._run_now(turn, name, call)
         else:
             result = self._refused(turn, name, call, USED.format(number=approval.id))
@@ -153,7 +155,7 @@ class Acting:
             if allowed := await self._gates.let_out(turn, text, f"{name}/say/{next(number)}"):
                 said.append(allowed)
 
-        result, deeds = await self._result(call, turn.view(name, self._ask, say))
+        result, deeds = await self._result(call, view(turn, name, self._ask, say))
         return await self._end(turn, name, result, said, deeds)
 
     async def _end(

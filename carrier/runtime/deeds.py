@@ -10,6 +10,7 @@ from carrier.interfaces import Deed, HandOver, SayIn, SayLater, Unsay
 from carrier.ledger import goals, handovers, later
 from carrier.ledger import turns as rows
 from carrier.ledger.intake import Intake
+from carrier.runtime.closing import pass_on
 from carrier.runtime.journal import Write
 from carrier.runtime.speaking import speech
 from carrier.runtime.turns import OpenTurn
@@ -79,7 +80,7 @@ def _hand_over(turn: OpenTurn, result: ActionResult, deed: HandOver) -> Write:
     def taken(intakes: list[Intake]) -> None:
         known.took(handover)
         behind = intakes[len(turn.message.gathered) + 1 :]
-        turn.passes_on(deed.to, result, [intake.message.id for intake in behind])
+        pass_on(turn, deed.to, result, [intake.message.id for intake in behind])
         for intake in intakes:
             turn.turns.queue(intake)
 

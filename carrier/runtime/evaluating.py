@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from carrier.interfaces import Gate, Verdict
 from carrier.quoting import clean
-from carrier.runtime.turns import Ask, OpenTurn
+from carrier.runtime.turns import OpenTurn
+from carrier.runtime.viewing import Ask, view
 from carrier.runtime.watchers import Piece
 from carrier.types import ActionCall
 
@@ -90,7 +91,7 @@ class Gates:
 
     async def _verdict(self, turn: OpenTurn, name: str, gate: Gate, text: str, place: str) -> Verdict:
         try:
-            return await gate(turn.view(f"{place}/{name}", self._ask), text)
+            return await gate(view(turn, f"{place}/{name}", self._ask), text)
         except Exception:
             log.exception("%s: the gate %s failed; the text is held", turn.agent.name, name)
             return Verdict("", "it failed")

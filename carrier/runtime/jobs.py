@@ -15,7 +15,7 @@ from carrier.ledger.engine import Ledger
 from carrier.ledger.goals import Changed
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
-from carrier.runtime.turns import Ask
+from carrier.runtime.viewing import Ask
 from carrier.types import Agent, GoalChange, Memory, Message
 
 log = logging.getLogger(__name__)

@@ -4,27 +4,30 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from math import inf
 from typing import Literal
 
-from carrier.errors import CarrierError, LedgerError, ModelError
+from carrier.errors import LedgerError
 from carrier.interfaces import Action, Gate, Model, Provider, Reflection, Toolbox
 from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
-from carrier.quoting import clean
 from carrier.runtime.acting import IN_DOUBT, Acting
+from carrier.runtime.asking import decided
+from carrier.runtime.closing import close, under_way
 from carrier.runtime.deciding import says_yes, standing
-from carrier.runtime.drafting import Draft, Drafting, Nothing, Spoilt, rendered
-from carrier.runtime.evaluating import Gates, Preview
-from carrier.runtime.purses import Payer, Purses, callers, stopped
+from carrier.runtime.drafting import Drafting
+from carrier.runtime.evaluating import Gates
+from carrier.runtime.publishing import Publishing
 from carrier.runtime.state import compose_context, compose_state, spoken, written
 from carrier.runtime.turns import OpenTurn, Turns
+from carrier.runtime.viewing import view
+from carrier.runtime.writing import Writing, passed
 from carrier.templates import Templates
-from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Wording
+from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,6 @@ log = logging.getLogger(__name__)
 TOO_OLD = "it is older by now than its client's max_age: heard, not answered"
 DECIDE_SECONDS = 20.0
 """How long a model may take to say whether its agent answers."""
-MOST_SAID = 100_000
-"""Characters of an answer; what a model says beyond is not sent."""
-REWRITES = 2
-"""Times that a caption is written anew which the platform would not take."""
-AGAIN = "[Your answer was not sent: {reason}. Write it anew, and nothing else.]"
-
 Fill = Callable[[Mapping[str, object]], Awaitable[str]]
 """Renders a template with the values it is given."""
 
@@ -71,12 +68,14 @@ class AgentRuntime:
         alone: Callable[[], AbstractAsyncContextManager[None]],
         drafting: Drafting | None = None,
     ):
-        self.agent, self.parts, self._drafting = agent, parts, drafting
+        self.agent, self.parts = agent, parts
         self._turns, self._alone = turns, alone
-        self._gates, self._checks = Gates(parts.gates, self.ask), Gates(parts.checks, self.ask)
-        self._acting = Acting(parts.actions, self.ask, self._gates)
+        self._writing = Writing(agent, parts.models, parts.instead, parts.gates, turns.ledger)
+        self.ask, self.payer = self._writing.ask, self._writing.payer
+        self._checks = Gates(parts.checks, self.ask)
+        self._acting = Acting(parts.actions, self.ask, self._writing.gates)
+        self._publishing = drafting and Publishing(agent, drafting, self._writing, self._prompt)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
-        self._purses = Purses(agent, turns.ledger)
         self._tools: dict[int, Mapping[str, Action]] = {}
         """What each toolbox holds now."""
         self._under_way = 0
@@ -137,33 +136,33 @@ class AgentRuntime:
             return
         if turn.taken.attempts >= DEAD:
             return await self._give_up(turn)
-        async with turn, self._within_limits(turn):
+        async with under_way(turn), self._within_limits(turn):
             if turn.message.kind == "schedule":
-                return await turn.close(await self.carry_out(turn, await turn.order()))
+                return await close(turn, await self.carry_out(turn, await turn.order()))
             turn.meet()
             if not await self._answers(turn):
-                return await turn.close(SILENCE, self._reflections)
+                return await close(turn, SILENCE, self._reflections)
             decision = turn.message.kind == "approval"
             if self.agent.when_down == "wait" and not decision and self._turns.too_old(turn.message):
-                return await turn.close(SILENCE, self._reflections, TOO_OLD)
+                return await close(turn, SILENCE, self._reflections, TOO_OLD)
             turn.compose()
             await turn.fetch()
             if not decision and (refusal := await self.refuse(turn)):
-                return await turn.close(refusal, self._reflections)
-            await turn.close(await self.answer(turn), self._reflections)
+                return await close(turn, refusal, self._reflections)
+            await close(turn, await self.answer(turn), self._reflections)
 
     async def _give_up(self, turn: OpenTurn) -> None:
         if turn.message.kind == "schedule":
             await turn.order()
-        await turn.close(Response(turn.words.failed, "dead"), error="the host keeps dying of it")
+        await close(turn, Response(turn.words.failed, "dead"), error="the host keeps dying of it")
 
     async def answer(self, turn: OpenTurn) -> Response:
         """What it says in the end, once every gate lets it pass."""
-        prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+        prompt = await self._prompt(turn)
         if turn.message.kind == "approval":
             prompt = await self._decided(turn, prompt)
         response, prompt = await self.generate_and_act(turn, prompt)
-        return await self.evaluate(turn, response, prompt)
+        return await self._writing.evaluate(turn, response, prompt)
 
     async def carry_out(self, turn: OpenTurn, slot: Slot) -> Response:
         """What a schedule orders: a task is a turn like any other, but what is to be said calls no actions."""
@@ -171,16 +170,16 @@ class AgentRuntime:
             case "task":
                 return await self.answer(turn)
             case "generate":
-                prompt = await turn.journal.once("prompt", lambda: self.compose(turn), Prompt)
+                prompt = await self._prompt(turn)
                 with turn.timings.of("generate"):
-                    completion = await self._generate(turn, "model/00", prompt, tools=False)
-                return await self.evaluate(turn, _said(completion), prompt)
+                    completion = await self._writing.generate(turn, "model/00", prompt)
+                return await self._writing.evaluate(turn, _said(completion), prompt)
             case "approved":
                 return Response(turn.message.text)
             case "post" | "caption":
-                return await self.publish(turn, slot)
-        text, held = await self._gates.judge(turn, turn.message.text, "reply")
-        return self._passed(turn, text, held)
+                assert self._publishing, "a host that has schedules can draft"
+                return await self._publishing.publish(turn, slot)
+        return await self._writing.judge(turn, turn.message.text)
 
     async def _answers(self, turn: OpenTurn) -> bool:
         """Whether it answers, now that it is its turn; where that is not certain, the small model says so.
@@ -198,7 +197,7 @@ class AgentRuntime:
             async with asyncio.timeout(min(DECIDE_SECONDS, self.agent.limits.turn / 2)):
                 with turn.timings.of("decide"):
                     asked = await self._question(turn)
-                    answer = await turn.journal.paid("decide", lambda: self._complete("small", asked, turn.id))
+                    answer = await self._writing.complete(turn, "decide", "small", asked)
         except LedgerError:
             raise
         except Exception as error:
@@ -213,58 +212,6 @@ class AgentRuntime:
         system = self.parts.templates.render(self.agent.templates["decide"], values)
         said = Said("user", spoken(turn.message), turn.message.sender_name)
         return Request(Prompt(system, (said,)), (), "decide", self.agent.name)
-
-    async def publish(self, turn: OpenTurn, slot: Slot) -> Response:
-        """What a schedule publishes: its words pass every gate, and it goes out once this turn has ended."""
-        assert self._drafting, "a host that has schedules can draft"
-        try:
-            draft = await self._drafting.begin(slot)
-            caption = await self._caption(turn, slot, draft, partial(self._drafting.faults_of, draft))
-            if caption.outcome == "answered":
-                write = partial(self._beside, turn, draft)
-                turn.post = await self._drafting.finish(draft, self.agent, caption.text, write)
-            return caption
-        except Nothing as nothing:
-            turn.excuse = str(nothing)
-            return SILENCE
-        except Spoilt as spoilt:
-            turn.post = spoilt.post
-            return Response("", "failed")
-
-    async def _caption(self, turn: OpenTurn, slot: Slot, draft: Draft, faults_of: Callable[[str], str]) -> Response:
-        """As it was written, or as the model writes it; what the platform would not take is written anew."""
-        if slot.work == "post":
-            text, held = await self._gates.judge(turn, turn.message.text, "reply") if turn.message.text else ("", "")
-            return Response(turn.words.held, "held") if held else Response(text)
-        prompt = await self._seen(turn, draft)
-        with turn.timings.of("generate"):
-            text = (await self._generate(turn, "model/00", prompt, tools=False)).text
-        for number in range(REWRITES):
-            if wrong := faults_of(text):
-                text = await self._anew(turn, prompt, text, wrong, f"caption/{number:02}")
-        return await self.evaluate(turn, Response(text) if text.strip() else SILENCE, prompt)
-
-    async def _seen(self, turn: OpenTurn, draft: Draft) -> Prompt:
-        """The context of a post, with its pictures beside what the model is told."""
-        fill = partial(self._fill, purpose="post")
-        prompt: Prompt = await turn.journal.once("prompt", lambda: self.compose(turn, fill), Prompt)
-        told = replace(prompt.conversation[-1], images=draft.pictures)
-        return replace(prompt, conversation=(*prompt.conversation[:-1], told))
-
-    async def _beside(
-        self, turn: OpenTurn, draft: Draft, wording: Wording, place: str, values: Mapping[str, object]
-    ) -> str:
-        """Words beside the caption, which pass the gates as well."""
-        text = rendered(wording, values)
-        if wording.generated:
-            prompt = await self._seen(turn, draft)
-            asked = replace(prompt.conversation[-1], text=text)
-            request = Request(replace(prompt, conversation=(asked,)), (), "chat", self.agent.name)
-            text = (await turn.journal.paid(place, lambda: self._complete("large", request, turn.id))).text.strip()
-        text, held = await self._gates.judge(turn, text, place) if text else ("", "")
-        if held:
-            raise CarrierError(f"an evaluator held its {place.replace('_', ' ')}: {held}")
-        return text
 
     @asynccontextmanager
     async def _within_limits(self, turn: OpenTurn) -> AsyncIterator[None]:
@@ -285,15 +232,19 @@ class AgentRuntime:
             text, held = await self._checks.judge(turn, asked, "message")
             if not held and text == asked:
                 return None
-            if not held:
-                text, held = await self._gates.judge(turn, text, "message/reply")
-        return self._passed(turn, text, held)
+            return passed(turn, text, held) if held else await self._writing.judge(turn, text, "message/reply")
+
+    async def _prompt(self, turn: OpenTurn, purpose: str = "chat") -> Prompt:
+        """The context by the template for a purpose: composed once, and kept."""
+        fill = partial(self._fill, purpose=purpose)
+        prompt: Prompt = await turn.journal.once("prompt", lambda: self.compose(turn, fill), Prompt)
+        return prompt
 
     async def compose(self, turn: OpenTurn, fill: Fill | None = None) -> Prompt:
         """The state, from all providers at once, and the context: the template with the state filled in."""
         with turn.timings.of("compose"):
             state = await compose_state(
-                self.agent, self.parts.providers, lambda name: turn.view(f"state/{name}", self.ask)
+                self.agent, self.parts.providers, lambda name: view(turn, f"state/{name}", self.ask)
             )
             turn.state = state.said
             tools = self._acting.tools(turn)
@@ -326,7 +277,8 @@ class AgentRuntime:
             turn.steps = step + 1
             last = turn.steps == self.agent.limits.steps
             with turn.timings.of("generate"):
-                completion = await self._generate(turn, f"model/{step:02}", prompt, tools=not last)
+                tools = () if last else self._acting.tools(turn)
+                completion = await self._writing.generate(turn, f"model/{step:02}", prompt, tools)
             if not completion.calls or last:
                 break
             with turn.timings.of("act"):
@@ -338,78 +290,10 @@ class AgentRuntime:
 
     async def _decided(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
         """The prompt with the call that was decided about, and what came of it."""
-        approval = await turn.decided()
+        approval = await decided(turn)
         with turn.timings.of("act"):
             result = await self._acting.run_decided(turn, "action/decided", approval)
         return _told(prompt, Completion("", (approval.call,)), [result])
-
-    async def _generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: bool) -> Completion:
-        request = Request(prompt, self._acting.tools(turn) if tools else (), "chat", self.agent.name)
-        if self._turns.watchers.streaming(turn.id):
-            return await turn.journal.paid(name, lambda: self._stream(turn, request))
-        return await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
-
-    async def _complete(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Completion:
-        return await (await self._affordable(size, request, turn)).complete(request)
-
-    async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Model:
-        """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
-        profile = self.agent.model if size == "large" else self.agent.small
-        for payer in (self.payer(turn), *callers.get()):
-            if spent := await payer.purses.spent_one(request, profile, payer.turn):
-                if spent.name not in payer.instead:
-                    raise stopped(payer.agent, spent)
-                return payer.instead[spent.name]
-        return self.parts.models[size]
-
-    def payer(self, turn: str) -> Payer:
-        """What its budgets say of a question that is asked in one of its turns."""
-        return Payer(self.agent, turn, self._purses, self.parts.instead)
-
-    async def _stream(self, turn: OpenTurn, request: Request) -> Completion:
-        """The same answer, shown as it grows."""
-        model = await self._affordable("large", request, turn.id)
-        preview, completion = Preview(turn, self._gates), Completion("")
-        try:
-            async for item in model.stream(request):
-                if isinstance(item, Completion):
-                    completion = item
-                else:
-                    preview.grow(item)
-        except ModelError:
-            preview.restart()
-            raise
-        if completion.calls:
-            preview.restart()
-        return completion
-
-    async def evaluate(self, turn: OpenTurn, response: Response, prompt: Prompt) -> Response:
-        """Every gate has to let the answer pass; what is held is answered with the operator's words."""
-        if not response.text:
-            return response
-        with turn.timings.of("evaluate"):
-            text, held = await self._gates.approve(turn, _sayable(response.text), partial(self._rewrite, turn, prompt))
-        return self._passed(turn, text, held)
-
-    def _passed(self, turn: OpenTurn, text: str, held: str) -> Response:
-        if held:
-            return Response(turn.words.held, "held")
-        return Response(text) if text.strip() else SILENCE
-
-    async def _rewrite(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, number: int) -> str:
-        """The answer written anew, for the reason a gate held it; it is not shown as it grows."""
-        return await self._anew(turn, prompt, text, reason, f"revise/{number:02}")
-
-    async def _anew(self, turn: OpenTurn, prompt: Prompt, text: str, reason: str, name: str) -> str:
-        asked = (Said("assistant", text), Said("user", AGAIN.format(reason=reason)))
-        request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self.agent.name)
-        anew = await turn.journal.paid(name, lambda: self._complete("large", request, turn.id))
-        return _sayable(anew.text)
-
-    async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
-        """One question of a part's, to one of the agent's models."""
-        request = Request(Prompt(system, (Said("user", text),)), (), purpose, self.agent.name)
-        return await self._complete(model, request)
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)
@@ -417,10 +301,6 @@ class AgentRuntime:
 
 def _said(completion: Completion) -> Response:
     return Response(completion.text) if completion.text.strip() else SILENCE
-
-
-def _sayable(text: str) -> str:
-    return clean(text[:MOST_SAID])
 
 
 def _told(prompt: Prompt, completion: Completion, results: Sequence[ActionResult]) -> Prompt:

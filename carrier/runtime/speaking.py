@@ -41,10 +41,10 @@ def speech(
     )
     if client in DOORS:
         return Speech(id, text, memory)
-    outgoing = named(agent, Outgoing(id, client, room, text, agent.name, reply_to))
-    return Speech(id, text, memory, tuple(split(outgoing)))
+    outgoing = Outgoing(id, client, room, text, agent.name, reply_to)
+    return Speech(id, text, memory, to_send(agent, outgoing, split))
 
 
-def named(agent: Agent, outgoing: Outgoing) -> Outgoing:
-    """With the name that people know the agent by."""
-    return replace(outgoing, name=agent.character.display_name)
+def to_send(agent: Agent, outgoing: Outgoing, split: Split) -> tuple[Outgoing, ...]:
+    """As its client sends it, with the name that people know the agent by."""
+    return tuple(split(replace(outgoing, name=agent.character.display_name)))

@@ -158,6 +158,7 @@ class LittleHost:
         reflections: Mapping[str, Reflection] | None = None,
         chat: str = "You are {{ agent.name }}.",
         decide: str = "YES or NO, {{ agent.name }}?",
+        instead: Mapping[str, Model] | None = None,
     ) -> AgentRuntime:
         """A living agent; one of the same name is replaced."""
         sources = {"chat.j2": chat, "decide.j2": decide}
@@ -175,6 +176,7 @@ class LittleHost:
             checks=checks or {},
             reflections=reflections or {},
             templates=Templates(agent.sources),
+            instead=instead or {},
         )
         self.agents[agent.name] = AgentRuntime(agent, parts, self.turns, self.inbox.alone)
         return self.agents[agent.name]

@@ -1,0 +1,82 @@
+"""A turn that publishes something: its files are made ready, its words are written, and every gate looks at them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from carrier.errors import CarrierError
+from carrier.ledger.slots import Slot
+from carrier.runtime.drafting import Draft, Drafting, Nothing, Spoilt, rendered
+from carrier.runtime.turns import OpenTurn
+from carrier.runtime.writing import Writing
+from carrier.types import SILENCE, Agent, Prompt, Request, Response, Wording
+
+REWRITES = 2
+"""Times that a caption is written anew which the platform would not take."""
+
+
+class Publishing:
+    """What one agent's schedules publish goes out once its turn has ended."""
+
+    def __init__(
+        self, agent: Agent, drafting: Drafting, writing: Writing, prompt: Callable[[OpenTurn, str], Awaitable[Prompt]]
+    ):
+        """`prompt` composes the context of a turn, by the template for a purpose."""
+        self._agent, self._drafting, self._writing, self._prompt = agent, drafting, writing, prompt
+
+    async def publish(self, turn: OpenTurn, slot: Slot) -> Response:
+        """The caption, once the turn has its post; no answer where there is none to be made."""
+        try:
+            draft = await self._drafting.begin(slot)
+            caption = await self._caption(turn, slot, draft)
+            if caption.outcome == "answered":
+                write = partial(self._beside, turn, draft)
+                turn.post = await self._drafting.finish(draft, self._agent, caption.text, write)
+            return caption
+        except Nothing as nothing:
+            turn.excuse = str(nothing)
+            return SILENCE
+        except Spoilt as spoilt:
+            turn.post = spoilt.post
+            return Response("", "failed")
+
+    async def _caption(self, turn: OpenTurn, slot: Slot, draft: Draft) -> Response:
+        """As it was written, or as the model writes it; what the platform would not take is written anew."""
+        if slot.work == "post":
+            text, held = await self._judge(turn, turn.message.text, "reply")
+            return Response(turn.words.held, "held") if held else Response(text)
+        prompt = await self._seen(turn, draft)
+        with turn.timings.of("generate"):
+            text = (await self._writing.generate(turn, "model/00", prompt)).text
+        for number in range(REWRITES):
+            if wrong := self._drafting.faults_of(draft, text):
+                text = await self._writing.anew(turn, prompt, text, wrong, f"caption/{number:02}")
+        return await self._writing.evaluate(turn, Response(text) if text.strip() else SILENCE, prompt)
+
+    async def _seen(self, turn: OpenTurn, draft: Draft) -> Prompt:
+        """The context of a post, with its pictures beside what the model is told."""
+        prompt = await self._prompt(turn, "post")
+        told = replace(prompt.conversation[-1], images=draft.pictures)
+        return replace(prompt, conversation=(*prompt.conversation[:-1], told))
+
+    async def _beside(
+        self, turn: OpenTurn, draft: Draft, wording: Wording, place: str, values: Mapping[str, object]
+    ) -> str:
+        """Words beside the caption, which pass the gates as well."""
+        text = rendered(wording, values)
+        if wording.generated:
+            text = await self._written(turn, draft, text, place)
+        text, held = await self._judge(turn, text, place)
+        if held:
+            raise CarrierError(f"an evaluator held its {place.replace('_', ' ')}: {held}")
+        return text
+
+    async def _written(self, turn: OpenTurn, draft: Draft, text: str, place: str) -> str:
+        prompt = await self._seen(turn, draft)
+        asked = replace(prompt.conversation[-1], text=text)
+        request = Request(replace(prompt, conversation=(asked,)), (), "chat", self._agent.name)
+        return (await self._writing.complete(turn, place, "large", request)).text.strip()
+
+    async def _judge(self, turn: OpenTurn, text: str, place: str) -> tuple[str, str]:
+        """Where there are no words there is nothing to judge."""
+        return await self._writing.gates.judge(turn, text, place) if text else ("", "")
