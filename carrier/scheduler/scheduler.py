@@ -224,6 +224,8 @@ class Scheduler:
 
     async def _go_on(self, slot: Slot, decided: Decided, book: Book, now: datetime) -> bool:
         """Words that somebody has decided about: they are said at their time, or end otherwise."""
+        if slot.work in ("post", "caption"):
+            return False  # the post goes its own way
         schedule, line, at = self.here().get(slot.schedule), book.lines.get(slot.schedule), micros(now)
         ending: tuple[Ending, str] | None = None
         match decided.state:
