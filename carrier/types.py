@@ -423,6 +423,8 @@ class Post:
     hosted: tuple[Hosted, ...] = ()
     parts: tuple[str, ...] = ()
     container: str = ""
+    sent: bool = False
+    """Its video has been sent to the platform, where the platform does not fetch it."""
     since: int = 0
     """When its state began."""
     ordered: int = 0

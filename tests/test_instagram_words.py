@@ -40,6 +40,18 @@ def test_every_parameter_of_a_post_is_in_metas_tables(login: Login, content: Pos
         assert call.keys() - known.keys() == set()
 
 
+@pytest.mark.parametrize("content", [CONTENTS[2], CONTENTS[3], CONTENTS[5]], ids=str)
+def test_every_parameter_of_what_is_sent_is_in_metas_tables(content: PostContent) -> None:
+    tables = table("facebook", "account")
+    known = tables.parameters("POST", "media") if tables else None
+    call = whole_of(content, ["https://cdn.example.com/1"], [], sent=True)
+
+    assert known
+    assert call.keys() - known.keys() == set()
+    assert call["upload_type"] == "resumable"
+    assert "video_url" not in call
+
+
 def test_a_reel_says_what_it_is_shown_as() -> None:
     [covered], [trial] = told(CONTENTS[2]), told(CONTENTS[3])
 

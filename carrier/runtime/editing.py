@@ -124,7 +124,7 @@ class Editing:
         now = self.ledger.clock.tick()
         return replace(
             post, slot="", state="approved", due=now, expires=now + PATIENCE, since=now, hosted=(), parts=(),
-            container="", ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,
+            container="", sent=False, ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,
         )  # fmt: skip
 
     async def _check(self, content: PostContent) -> None:
@@ -170,12 +170,15 @@ def _only(post: Post, *states: str) -> None:
 
 def requests(post: Post, publisher: Publisher) -> list[dict[str, object]]:
     """What the platform would be told, call by call; `{…}` is what only comes of the calls before."""
-    content, files = post.content, [*post.content.files, *([post.content.cover] if post.content.cover else [])]
+    content, sends = post.content, publisher.sends(post.content)
+    files = [*([] if sends else content.files), *([content.cover] if content.cover else [])]
     urls = [_url(number, file, post.hosted) for number, file in enumerate(files)]
     parts = publisher.parts(content, urls)
     named = post.parts or tuple(f"{{container {number + 1}}}" for number in range(len(parts)))
     told = [*parts, publisher.whole(content, urls, named)]
     calls: list[dict[str, object]] = [{"call": "POST /{account}/media", **dict(each)} for each in told]
+    if sends:
+        calls.append({"call": "POST {upload}/{container}", "file": content.files[0].source or content.files[0].path})
     calls.append({"call": "POST /{account}/media_publish", "creation_id": post.container or "{container}"})
     if content.first_comment:
         calls.append({"call": "POST /{media}/comments", "message": content.first_comment})
