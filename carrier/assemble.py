@@ -30,6 +30,7 @@ from carrier.ledger import goals, later, people
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
+from carrier.media.hosting.nowhere import Nowhere
 from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
@@ -197,9 +198,9 @@ def _stage(evaluator: object) -> str:
 def open_outlet(client: Client, data: Path) -> Outlet | None:
     """Where posts of a client go out; None if it publishes nothing, or nothing could be fetched from anywhere."""
     publisher, block = getattr(client, "publisher", None), getattr(client, "media_host", None)
-    if publisher is None or block is None:
+    if publisher is None or not (block or publisher.takes_videos):
         return None
-    make: Any = registry.find(registry.MEDIA_HOSTS, block.type)
+    make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
     return Outlet(publisher, make(block), data)
 
 

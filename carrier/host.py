@@ -77,9 +77,10 @@ class Host:
         self.routing = Routing(here, ledger.clock, self.mutes, self.handovers)
         self.telling = Telling(here, ledger)
         self.inbox = self._make_inbox()
-        self.calendar = Calendar(here, ledger, self.inbox, self.telling)
         self.abilities = Abilities(here.client, catalog.host.data)
-        self.later = Later(ledger, memories, here.definition, here.more_to_send, self.abilities.split)
+        split = self.abilities.split
+        self.calendar = Calendar(here, ledger, self.inbox, self.telling, self.mutes, split)
+        self.later = Later(ledger, memories, here.definition, here.more_to_send, split)
         self.jobs = Jobs(ledger, memories, here.runtime)
         self.exporter = Exporter(ledger, event_log(catalog.host.data))
         self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self.calendar.clock_is_wrong)

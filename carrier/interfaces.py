@@ -447,6 +447,15 @@ class Quota:
 class Publisher(Protocol):
     """A client that puts posts on its platform, one call at a time; each raises PostError, and none repeats itself."""
 
+    takes_videos: bool
+    """Whether there are videos that are sent to it, instead of being fetched from somewhere."""
+
+    def sends(self, content: PostContent) -> bool:
+        """Whether this one's is: then `send` follows `create`, and its file has no place in `urls`."""
+
+    async def send(self, container: str, file: Path) -> None:
+        """Its video, or what is left of it after an attempt that broke off."""
+
     def parts(self, content: PostContent, urls: Sequence[str]) -> Sequence[Mapping[str, object]]:
         """What is told of a carousel's pictures, one by one, before it is told of the whole; empty for all else.
 

@@ -19,7 +19,7 @@ from carrier.interfaces import Container, LivePost, MediaHost, Publisher
 from carrier.ledger import posts as rows
 from carrier.ledger import slots
 from carrier.ledger.engine import Ledger
-from carrier.types import OVER, Post, PostState
+from carrier.types import OVER, Post, PostContent, PostFile, PostState
 
 log = logging.getLogger(__name__)
 
@@ -174,14 +174,11 @@ class Posting:
 
     async def _upload(self, post: Post, outlet: Outlet) -> Post:
         """One file more is where it can be fetched; or all are."""
-        files = [*post.content.files, *([post.content.cover] if post.content.cover else [])]
+        files = to_be_fetched(post.content, outlet.publisher)
         if len(post.hosted) == len(files):
             return self._next(post, "creating")
         file = files[len(post.hosted)]
-        path = outlet.folder / file.path
-        if await asyncio.to_thread(_digest, path) != file.digest:
-            raise PostError(f"{file.path} is not what it was when the post was made", "fix")
-        hosted = await outlet.host.put(path, file.media_type)
+        hosted = await outlet.host.put(await _as_it_was(outlet.folder, file), file.media_type)
         return replace(post, hosted=(*post.hosted, hosted), attempts=0, reason="")
 
     async def _create(self, post: Post, outlet: Outlet) -> Post:
@@ -198,7 +195,10 @@ class Posting:
         return self._next(replace(post, container=made), "preparing")
 
     async def _prepare(self, post: Post, outlet: Outlet) -> Post:
-        """Once the container is ready, the order is written down; it is given in the next step."""
+        """Once the container is ready, the order is written down, and given."""
+        if not post.sent and outlet.publisher.sends(post.content):
+            await outlet.publisher.send(post.container, await _as_it_was(outlet.folder, post.content.files[0]))
+            return replace(post, sent=True, attempts=0, reason="")
         container = await outlet.publisher.container(post.container)
         if (unready := self._unready(post, container)) is not None:
             return unready
@@ -368,7 +368,7 @@ class Posting:
         """Begun anew with other containers, which only a post may be that was not ordered."""
         if post.renewals >= RENEWALS:
             return _over(post, "failed", reason)
-        fresh = self._next(replace(post, parts=(), container="", renewals=post.renewals + 1), "creating")
+        fresh = self._next(replace(post, parts=(), container="", sent=False, renewals=post.renewals + 1), "creating")
         return self._wait(fresh, PAUSES[min(post.renewals, len(PAUSES) - 1)], reason)
 
 
@@ -387,6 +387,19 @@ _TOLD: frozenset[PostState] = frozenset(("failed", "unconfirmed", "missed"))
 
 def _over(post: Post, state: PostState, reason: str) -> Post:
     return replace(post, state=state, wakes=0, reason=reason)
+
+
+def to_be_fetched(content: PostContent, publisher: Publisher) -> list[PostFile]:
+    """What has to be put somewhere for it: all but a video that is sent to the platform, its cover last."""
+    files = [] if publisher.sends(content) else [*content.files]
+    return [*files, *([content.cover] if content.cover else [])]
+
+
+async def _as_it_was(folder: Path, file: PostFile) -> Path:
+    path = folder / file.path
+    if await asyncio.to_thread(_digest, path) != file.digest:
+        raise PostError(f"{file.path} is not what it was when the post was made", "fix")
+    return path
 
 
 def _digest(file: Path) -> str:

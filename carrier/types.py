@@ -367,6 +367,13 @@ class PostContent:
     user_tags: tuple[PostTag, ...] = ()
     location_id: str = ""
     cover: PostFile | None = None
+    thumb_offset: float = 0.0
+    """Of a reel: seconds to the frame that stands for it."""
+    share_to_feed: bool | None = None
+    """Of a reel; None: as the platform does it."""
+    trial: Literal["", "manual", "performance"] = ""
+    """Of a reel that is first shown to strangers: how it is shown to all."""
+    ai_generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +423,8 @@ class Post:
     hosted: tuple[Hosted, ...] = ()
     parts: tuple[str, ...] = ()
     container: str = ""
+    sent: bool = False
+    """Its video has been sent to the platform, where the platform does not fetch it."""
     since: int = 0
     """When its state began."""
     ordered: int = 0
@@ -975,6 +984,12 @@ class PostPlan:
     user_tags: tuple[PostTag, ...] = ()
     location_id: str = ""
     cover: str = ""
+    thumb_offset: float = 0.0
+    share_to_feed: bool | None = None
+    trial: Literal["", "manual", "performance"] = ""
+    ai_generated: bool = False
+    hashtags: str = ""
+    """Written below the caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1006,6 +1021,8 @@ class Schedule:
     grace: float = 3600.0
     """Seconds after which what was missed is not caught up."""
     overlap: Literal["skip", "wait"] = "skip"
+    retries: int = 0
+    """How often one that failed is tried again."""
     notify: str = ""
     """The room that is told of what failed or was missed, as `client/room`; empty: none."""
     revision: str = field(default="", compare=False)

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from carrier.testing.graph import APP_ID, APP_SECRET, EVERY_FAULT, Action, Graph, Rules, local_graph, table
 from carrier.testing.http_server import http_server
+from carrier.testing.movies import box, mp4
 
 DAY = 86400
 LOST = (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout)
@@ -41,16 +41,6 @@ def png() -> bytes:
     written = io.BytesIO()
     Image.new("RGB", (400, 400)).save(written, "PNG")
     return written.getvalue()
-
-
-def box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(content), kind) + content
-
-
-def mp4(seconds: float = 10, moov_first: bool = True) -> bytes:
-    header = box(b"mvhd", bytes(12) + struct.pack(">II", 1000, int(seconds * 1000)) + bytes(80))
-    moov, mdat = box(b"moov", header), box(b"mdat", bytes(100))
-    return box(b"ftyp", b"isom" + bytes(4)) + (moov + mdat if moov_first else mdat + moov)
 
 
 class App:

@@ -68,6 +68,59 @@ async def test_the_first_comment_is_written_once(here: Trial) -> None:
     assert post.comment == here.graph.comments(here.graph.feed()[0])[0].id
 
 
+# --- sent, instead of fetched
+
+
+@pytest.fixture
+async def sending(tmp_path: Path) -> AsyncIterator[Trial]:
+    async with trial(tmp_path, login="facebook") as made:
+        yield made
+
+
+async def test_a_reel_is_sent_where_the_login_allows_it_and_needs_no_media_host(sending: Trial) -> None:
+    await sending.add(sending.content(kind="reel", files=(sending.video(),)))
+
+    post = await sending.until_over()
+
+    assert (post.state, live(sending), sending.orders()) == ("done", 1, 1)
+    assert post.hosted == ()
+    assert sending.host.removed == []
+    assert sending.graph.feed()[0].files[0].body == (sending.folder / "one.mp4").read_bytes()
+
+
+async def test_what_broke_off_goes_on_where_it_ended(sending: Trial) -> None:
+    sending.graph.script(Action(do="cut", bytes=20_000), "POST", "ig-api-upload")
+    await sending.add(sending.content(kind="reel", files=(sending.video(more=3_000_000),)))
+
+    post = await sending.until_over()
+
+    assert (post.state, live(sending)) == ("done", 1)
+    assert sum("ig-api-upload" in entry.path for entry in sending.graph.journal.entries) == 2
+    assert sending.graph.feed()[0].files[0].body == (sending.folder / "one.mp4").read_bytes()
+
+
+async def test_the_cover_of_a_reel_that_is_sent_is_fetched(sending: Trial) -> None:
+    await sending.add(sending.content(kind="reel", files=(sending.video(),), cover=sending.picture()))
+
+    post = await sending.until_over()
+
+    assert (post.state, sending.host.removed) == ("done", ["one.jpg"])
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", range(1, 9))
+async def test_a_process_that_dies_while_a_reel_is_sent_leaves_one_or_says_so(
+    at: int, after: bool, sending: Trial
+) -> None:
+    sending.graph.rule(repeat="duplicate")
+    await sending.add(sending.content(kind="reel", files=(sending.video(),)))
+
+    post = await sending.until_over(fuse=Fuse(at, after))
+
+    assert live(sending) <= 1
+    assert post.state == ("done" if live(sending) else "unconfirmed")
+
+
 # --- whatever the platform answers
 
 

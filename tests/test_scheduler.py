@@ -83,7 +83,7 @@ async def test_what_comes_once_comes_once(little: LittleScheduler) -> None:
     assert await little.states() == ["done 13:00"]
 
 
-async def test_a_post_does_not_run_yet(little: LittleScheduler) -> None:
+async def test_one_whose_words_are_not_whole_stands_still(little: LittleScheduler) -> None:
     little.add(replace(schedule(room=""), wording=None))
 
     await little.at(START + 5 * HOUR)
@@ -368,6 +368,66 @@ async def test_where_nobody_can_be_told_the_log_says_it(
 
     assert "The schedule tifa.hello failed for 2026-11-21T12:00:00Z: no model" in caplog.text
     assert await rows(little, outbox) == []
+
+
+# --- tried again ----------------------------------------------------------------------------------------------------
+
+
+async def test_what_failed_is_tried_again_later_each_time_and_told_when_no_try_is_left(little: LittleScheduler) -> None:
+    little.add(schedule(cron="0 13 * * *", notify="chat/ops", retries=2))
+    await little.at(START + HOUR)
+    tried = [START + HOUR]
+    for minutes in (1, 2):
+        await little.works("failed", "no model")
+        before = len(little.taken)
+        await little.at(little.wall.at + timedelta(minutes=minutes, seconds=-1))
+        assert (len(little.taken), await little.notices()) == (before, [])
+        await little.at(little.wall.at + timedelta(seconds=2))
+        tried.append(little.wall.at)
+        assert [taken.message.text for taken in little.taken] == ["Hello."]
+    await little.works("failed", "still no model")
+    await little.look()
+
+    (slot,) = await little.slots()
+    assert (slot.state, slot.tries, len(tried)) == ("failed", 2, 3)
+    assert await little.notices() == [
+        "chat/ops: The schedule tifa.hello failed for 2026-11-21T12:00:00Z: still no model"
+    ]
+
+
+async def test_what_was_tried_again_and_done_is_not_told(little: LittleScheduler) -> None:
+    little.add(schedule(cron="0 13 * * *", notify="chat/ops", retries=1))
+    await little.at(START + HOUR)
+    await little.works("failed", "no model")
+    await little.at(START + HOUR + timedelta(minutes=2), working=True)
+
+    assert (await little.states(), await little.notices()) == (["done 12:00"], [])
+
+
+async def test_nothing_is_tried_again_that_could_not_begin_any_more(little: LittleScheduler) -> None:
+    little.add(schedule(cron="0 13 * * *", notify="chat/ops", retries=3, grace=30.0))
+    await little.at(START + HOUR)
+    little.wall.passes(START + HOUR + timedelta(seconds=30))
+    await little.works("failed", "no model")
+    await little.look()
+
+    assert len(await little.notices()) == 1
+    assert little.taken == []
+
+
+# --- where it is to be quiet ----------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_said_by_the_clock_in_a_room_that_is_muted(little: LittleScheduler) -> None:
+    little.add(schedule(), schedule("tifa.elsewhere", room="chat/hall"))
+    little.muted["chat/garden"] = "anna"
+    await until(little, 1)
+    little.muted.clear()
+    await until(little, 2)
+
+    assert await little.states() == ["skipped 12:00", "done 13:00"]
+    assert (await little.slots())[0].reason == "chat/garden is muted by anna"
+    assert await little.states("tifa.elsewhere") == ["done 12:00", "done 13:00"]
 
 
 # --- what an operator does ------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Caller:
     client: Any  # httpx.AsyncClient: imported with the first command that calls, not with the host
 
     async def get(self, path: str, **query: str) -> dict[str, Any]:
-        return _checked(await self.client.get(path, params=query))
+        return _checked(await self.client.get(path, params=query or None))
 
     async def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         return _checked(await self.client.post(path, json=body))

@@ -56,6 +56,7 @@ CODES = {
     "CAR046": "what names itself, or goes in a circle",
     "CAR047": "a cron line that may not mean what it seems to",
     "CAR048": "a bot that answers in every server",
+    "CAR049": "an unknown group of hashtags",
     "CAR050": "what is read and checked, and does not run yet",
 }
 """Every code there is: they never change their meaning."""

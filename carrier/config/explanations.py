@@ -149,6 +149,20 @@ access_token: ${ACCESS_TOKEN}
 media_host: cdn
 """
 
+_POSTED = """\
+kind: schedule
+agent: tifa
+cron: "@daily"
+client: gram
+post: { kind: image, media: media/ferry.jpg, hashtags: sea }
+---
+kind: client
+name: gram
+type: instagram
+agent: tifa
+account_id: ${ACCOUNT_ID}
+access_token: ${ACCESS_TOKEN}
+"""
 _ALL = (
     Explanation(
         "CAR001",
@@ -635,6 +649,18 @@ meant for all of them goes on as it is: this is a warning.""",
                 "access: { guilds: [1170000000000000001] }\n"
             ),
             ".env": "BOT_TOKEN=a-token-of-discord\n",
+        },
+    ),
+    Explanation(
+        "CAR049",
+        """\
+`hashtags` of a post names groups that stand under `hashtags` in carrier.yaml, and none of them is called so. A single
+hashtag is written into the caption or the first comment itself.""",
+        wrong={"agents.d/gram.yaml": _POSTED, "media/ferry.jpg": "A picture.\n"},
+        right={
+            "agents.d/gram.yaml": _POSTED,
+            "media/ferry.jpg": "A picture.\n",
+            "carrier.yaml": "hashtags: { sea: [harbour, ferry] }\n",
         },
     ),
     Explanation(

@@ -39,6 +39,7 @@ UNKNOWN = {
     "budget": "CAR039",
     "media host": "CAR040",
     "type of memory": "CAR028",
+    "group of hashtags": "CAR049",
 }
 """The code of what is named and is not there."""
 
@@ -133,6 +134,12 @@ class Names:
         """Those that the host has for all."""
         host = self.around.host.block if self.around.host else None
         return host.budgets if isinstance(host, models.Host) else {}
+
+    @property
+    def hashtags(self) -> Mapping[str, Sequence[str]]:
+        """Groups of the host's, by name."""
+        host = self.around.host.block if self.around.host else None
+        return host.hashtags if isinstance(host, models.Host) else {}
 
     def of(self, model: type[B]) -> dict[str, tuple[Definition, B]]:
         """What can be used of a kind, by name."""

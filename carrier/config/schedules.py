@@ -1,6 +1,6 @@
 """Schedules resolved: each with the words it says, the room they are for and the room that is told when it fails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from carrier.config import models
@@ -47,6 +47,7 @@ class Schedules:
             catch_up=block.catch_up,
             grace=block.grace,
             overlap=block.overlap,
+            retries=block.retries,
             notify=self.names.notify((definition, block), self._agents.get(agent, (None, None))),
         )
         return replace(schedule, revision=revision(schedule))
@@ -90,7 +91,19 @@ class Schedules:
             user_tags=tuple(PostTag(tag.username, tag.x, tag.y) for tag in post.user_tags),
             location_id=str(post.location_id or ""),
             cover=post.cover,
+            thumb_offset=post.thumb_offset,
+            share_to_feed=post.share_to_feed,
+            trial=post.trial or "",
+            ai_generated=post.ai_generated,
+            hashtags=self._hashtags(definition, post.hashtags),
         )
+
+    def _hashtags(self, definition: Definition, groups: Sequence[str]) -> str:
+        """Each tag once, in the order of the groups."""
+        known = self.names.hashtags
+        for name in groups:
+            self.names.unknown("group of hashtags", name, known, definition, ("post", "hashtags"))
+        return " ".join(dict.fromkeys(f"#{tag}" for name in groups for tag in known.get(name, ())))
 
     def _sources(self, definition: Definition, name: str, path: Trail) -> Mapping[str, TemplateFile]:
         """A template with all it includes; empty where it is not whole."""

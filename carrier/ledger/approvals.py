@@ -161,6 +161,12 @@ def use(connection: Connection, id: str) -> bool:
     return connection.execute(_use.values(state="used"), {"of": id}).rowcount == 1
 
 
+def withdraw(connection: Connection, slot: str) -> None:
+    """Nobody needs to decide about a slot's work any more: it is decided otherwise, or another one."""
+    waiting = update(approvals).where(approvals.c.slot == slot, approvals.c.state == "pending")
+    connection.execute(waiting.values(state="expired", slot=""))
+
+
 def settle(connection: Connection, clock: Clock, digest: str, room: str) -> None:
     """The same call is run now without having to be asked for: what still waits for it would run it twice."""
     connection.execute(_settle.values(state="used"), {"of_digest": digest, "of_room": room})

@@ -30,6 +30,7 @@ OPEN: tuple[State, ...] = ("planned", "preparing", "waiting for approval", "due"
 AHEAD: tuple[State, ...] = ("planned", "preparing", "waiting for approval")
 """What can still be taken back."""
 ENDED: tuple[State, ...] = ("done", "missed", "skipped", "failed")
+MOST_TRIES = 10
 TROUBLE = ("failed", "missed")
 
 
@@ -51,6 +52,8 @@ class Slot:
     covers: int = 1
     at: int = 0
     """When its record was last written."""
+    tries: int = 0
+    """How often it was tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ class Book:
 
     lines: Mapping[str, Line]
     open: tuple[tuple[Slot, Decided | None], ...]
-    untold: frozenset[str]
-    """Schedules with something that failed or was missed and is not told yet."""
+    untold: tuple[Slot, ...]
+    """What failed or was missed and is not told yet."""
 
     def of(self, schedule: str, *states: State) -> list[Slot]:
         return [slot for slot, _ in self.open if slot.schedule == schedule and slot.state in states]
@@ -127,7 +130,7 @@ _untold = select(slots).where(slots.c.state.in_(TROUBLE), slots.c.told.is_(False
 def book(connection: Connection) -> Book:
     lines = {row.name: _to_line(row) for row in connection.execute(select(schedules))}
     waiting = tuple((_to_slot(row), _to_decided(row)) for row in connection.execute(_open))
-    return Book(lines, waiting, frozenset(row.schedule for row in connection.execute(_untold)))
+    return Book(lines, waiting, tuple(_to_slot(row) for row in connection.execute(_untold)))
 
 
 def _to_line(row: Row[Any]) -> Line:
@@ -137,7 +140,7 @@ def _to_line(row: Row[Any]) -> Line:
 def _to_slot(row: Row[Any]) -> Slot:
     return Slot(
         row.id, row.schedule, row.agent, row.state, row.due_at, row.begins_at, row.until, row.work, row.text,
-        row.message, row.reason, row.covers, row.at,
+        row.message, row.reason, row.covers, row.at, row.tries,
     )  # fmt: skip
 
 
@@ -363,14 +366,27 @@ def posting(connection: Connection, clock: Clock, slot: str, draft: bool) -> Non
 def end_of_post(connection: Connection, clock: Clock, slot: str, ending: Ending, reason: str) -> None:
     """The post that was the work of a slot is over."""
     end(connection, clock, [slot], ("preparing", "waiting for approval", "due"), ending, reason)
+    # Its own steps were tried again; it is not made anew from its files.
+    connection.execute(update(slots).where(slots.c.id == slot).values(tries=MOST_TRIES))
     if ending == "done":
         of_it = select(slots.c.schedule).where(slots.c.id == slot).scalar_subquery()
         connection.execute(update(schedules).where(schedules.c.name == of_it).values(troubled=False))
 
 
-def tell(connection: Connection, schedule: str) -> list[Slot]:
+def again(connection: Connection, clock: Clock, filed: Filed) -> list[Intake]:
+    """Queue the work of a slot that failed once more; nothing, if somebody else was faster."""
+    slot, message = filed.slot, filed.message
+    failed = update(slots).where(slots.c.id == slot.id, slots.c.state == "failed", slots.c.tries == slot.tries - 1)
+    values = {"state": slot.state, "tries": slot.tries, "message": message.id if message else "", "text": slot.text}
+    if not connection.execute(failed.values(**values, reason=slot.reason, at=clock.tick())).rowcount:
+        return []
+    return [take_in(connection, clock, message, {slot.agent: "waiting"})] if message else []
+
+
+def tell(connection: Connection, schedule: str, but: Collection[str] = ()) -> list[Slot]:
     """What failed or was missed and has to be told now; nothing, if trouble was told and none was done since."""
-    rows = connection.execute(_untold.where(slots.c.schedule == schedule).order_by(slots.c.due_at))
+    here = _untold.where(slots.c.schedule == schedule, slots.c.id.not_in(but)).order_by(slots.c.due_at)
+    rows = connection.execute(here)
     fresh = [_to_slot(row) for row in rows]
     connection.execute(update(slots).where(slots.c.id.in_([slot.id for slot in fresh])).values(told=True))
     calm = update(schedules).where(schedules.c.name == schedule, schedules.c.troubled.is_(False))

@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0009"
+VERSION = "0012"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -362,6 +362,7 @@ slots = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("covers", Integer, nullable=False, server_default=text("1")),  # so many slots share this record
     Column("told", Boolean, nullable=False, server_default=text("0")),  # of one that failed or was missed
+    Column("tries", Integer, nullable=False, server_default=text("0")),  # how often it was tried again
     Index(None, "schedule", "due_at"),
     Index(None, "state"),
     Index(None, "message"),

@@ -8,6 +8,8 @@ from carrier.posting import Outlet, Posting
 from carrier.runtime.drafting import Drafting
 from carrier.runtime.editing import Editing
 from carrier.runtime.inbox import Inbox
+from carrier.runtime.muting import Mutes
+from carrier.runtime.speaking import Split
 from carrier.scheduler.controls import Controls
 from carrier.scheduler.scheduler import Scheduler
 
@@ -15,14 +17,16 @@ from carrier.scheduler.scheduler import Scheduler
 class Calendar:
     """The scheduler, whose orders go through the inbox, and what makes, edits and publishes posts."""
 
-    def __init__(self, here: Here, ledger: Ledger, inbox: Inbox, telling: Telling):
+    def __init__(self, here: Here, ledger: Ledger, inbox: Inbox, telling: Telling, mutes: Mutes, split: Split):
         self._here = here
-        self.scheduler = Scheduler(ledger, here.schedules, here.definitions, inbox.queue, here.more_to_send)
+        self.scheduler = Scheduler(
+            ledger, here.schedules, here.definitions, inbox.queue, here.more_to_send, muted=mutes.by
+        )
         self.controls = Controls(self.scheduler)
         self.posting = Posting(ledger, self.outlet, telling.tell_of_post, over=self.scheduler.wake.set)
         darkroom = open_darkroom(here.catalog.root, here.at_start.data)
         self.drafting = Drafting(ledger, darkroom, here.schedules)
-        self.editing = Editing(ledger, darkroom, self.look)
+        self.editing = Editing(ledger, darkroom, self.look, here.definition, split, here.more_to_send)
 
     def look(self) -> None:
         """Something may be due now, or is over."""

@@ -93,8 +93,8 @@ class Clients:
     def _new(self, definition: ClientDefinition) -> LivingClient:
         client = self._make(definition)
         sender = Sender(definition.name, client, self._ledger)
-        tell = partial(self._tell, definition.name)
-        return LivingClient(definition, client, sender, self._deliver(definition.name), tell)
+        deliver, tell = self._deliver(definition.name), partial(self._tell, definition.name)
+        return LivingClient(definition, client, sender, deliver, tell)
 
     def _serves(self, name: str) -> bool:
         """Whether there is something to lose: one that does not work is simply replaced."""

@@ -36,12 +36,14 @@ class Telling:
     async def tell_of_post(self, post: Post) -> None:
         """Of what failed or was missed of a schedule the scheduler tells; of all else somebody has to know here."""
         if not post.slot or post.stuck or post.state == "unconfirmed":
-            agent = self.here.definition(post.agent)
             state = "waits" if post.stuck else f"is {post.state}" if post.state == "unconfirmed" else post.state
             text = f"The post {post.id} of {post.client} {state}: {post.reason}"
-            await self.tell(text, agent.notify if agent else "")
+            await self._tell_who_has(post.agent, text)
 
     async def tell_of_client(self, client: str, text: str) -> None:
-        """What only an operator can mend about a client: who looks after its agent is told."""
-        agent = self.here.definition(self.here.client_definition(client).agent)
-        await self.tell(text, agent.notify if agent else "")
+        """Something about a client that only its operator can mend."""
+        await self._tell_who_has(self.here.client_definition(client).agent, text)
+
+    async def _tell_who_has(self, agent: str, text: str) -> None:
+        here = self.here.definition(agent)
+        await self.tell(text, here.notify if here else "")

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from carrier.errors import Conflict, UnknownApproval
 from carrier.ledger import approvals
 from carrier.ledger.approvals import Approval, Decision
-from carrier.ledger.engine import Ledger
+from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.intake import Intake
+from carrier.runtime import drafts
 from carrier.runtime.permitting import digest, is_one_of
 from carrier.types import ActionCall, Agent, Message
 
@@ -69,6 +72,8 @@ class Decisions:
     def _digest(self, approval: Approval, arguments: Mapping[str, object] | None) -> str:
         if arguments is None:
             return ""
+        if drafts.is_about_a_post(approval):
+            raise Conflict(f"#{approval.id} is a post; `carrier-host posts edit {approval.call.id}` changes it")
         if approval.slot and not (isinstance(arguments.get("text"), str) and str(arguments["text"]).strip()):
             raise Conflict(f'#{approval.id} waits with its words; edit them as {{"text": "…"}}')
         if approval.agent not in self._agents():
@@ -78,7 +83,7 @@ class Decisions:
     async def _decide(
         self, id: str, decision: Decision, by: str, arguments: Mapping[str, object] | None = None, digest: str = ""
     ) -> Intake | None:
-        decided = partial(approvals.decide, clock=self._ledger.clock, id=id, decision=decision, by=by)
+        decided = partial(_decided, clock=self._ledger.clock, id=id, decision=decision, by=by)
         taken = await self._ledger.write(partial(decided, arguments=arguments, digest=digest))
         if taken:
             log.info("approval #%s: %s %s", id, decision, f"by {by}" if by else "")
@@ -105,6 +110,23 @@ class Decisions:
             log.info("%s", conflict)
             return str(conflict)
         return f"#{approval.id} is {meant} by {by}"
+
+
+def _decided(
+    connection: Connection,
+    clock: Clock,
+    id: str,
+    decision: Decision,
+    by: str,
+    arguments: Mapping[str, object] | None,
+    digest: str,
+) -> Intake | None:
+    """In one transaction with what follows for a post; raises Conflict, and decides nothing, where that cannot be."""
+    taken = approvals.decide(connection, clock, id, decision, by, arguments, digest)
+    approval = approvals.get(connection, id) if taken else None
+    if approval and drafts.is_about_a_post(approval):
+        drafts.follow(connection, clock, approval, approval.state, by)
+    return taken
 
 
 def _may(agent: Agent, message: Message) -> bool:

@@ -80,13 +80,17 @@ class Drafting:
         content = PostContent(
             kind=plan.kind,
             files=draft.files,
-            caption=storable(caption),
+            caption=storable(with_hashtags(caption, plan)),
             first_comment=await _words(plan.first_comment, "first_comment", values, write),
             alt_text=await _words(plan.alt_text, "alt_text", values, write),
             collaborators=plan.collaborators,
             user_tags=plan.user_tags,
             location_id=plan.location_id,
             cover=draft.cover,
+            thumb_offset=plan.thumb_offset,
+            share_to_feed=plan.share_to_feed,
+            trial=plan.trial,
+            ai_generated=plan.ai_generated,
         )
         post = replace(self._post(draft.slot, plan, draft.files, ""), content=content)
         wrong = [str(fault) for fault in await self.darkroom.faults(content) if fault.severity == "error"]
@@ -94,9 +98,10 @@ class Drafting:
             raise Spoilt(replace(post, state="failed", reason="; ".join(wrong)))
         return replace(post, state="draft" if draft.slot.state == "preparing" else "approved")
 
-    def faults_of(self, caption: str) -> str:
-        """What Instagram would refuse about a caption; empty: nothing."""
-        return "; ".join(str(fault) for fault in self.darkroom.word_faults(caption) if fault.severity == "error")
+    def faults_of(self, draft: Draft, caption: str) -> str:
+        """What Instagram would refuse about a caption, with its hashtags; empty: nothing."""
+        faults = self.darkroom.word_faults(with_hashtags(caption, draft.plan))
+        return "; ".join(str(fault) for fault in faults if fault.severity == "error")
 
     async def _sources(self, slot: Slot, plan: PostPlan) -> list[SourceFile]:
         groups = await self.darkroom.found([plan.pick.source] if plan.pick else plan.media)
@@ -121,6 +126,13 @@ class Drafting:
         return Post(
             slot.id, plan.client, slot.agent, content, "failed", slot.begins_at, slot.until, slot.id, reason=reason
         )
+
+
+def with_hashtags(caption: str, plan: PostPlan) -> str:
+    """The caption as it goes out; what stands in it already is not written again."""
+    said = set(caption.lower().split())
+    tags = " ".join(tag for tag in plan.hashtags.split() if tag.lower() not in said)
+    return "\n\n".join(filter(None, (caption, tags)))
 
 
 class Spoilt(CarrierError):

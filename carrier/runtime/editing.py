@@ -6,13 +6,18 @@ from functools import partial
 from secrets import token_hex
 from typing import Any
 
+from sqlalchemy import Connection
+
 from carrier.errors import Conflict, UnknownPost
 from carrier.interfaces import Darkroom, Publisher
+from carrier.ledger import approvals, slots
 from carrier.ledger import posts as rows
-from carrier.ledger import slots
-from carrier.ledger.engine import Ledger
+from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
-from carrier.types import Hosted, Post, PostContent, PostFile
+from carrier.ledger.turns import send
+from carrier.runtime import drafts
+from carrier.runtime.speaking import Split, to_send
+from carrier.types import Agent, Hosted, Post, PostContent, PostFile
 
 SECONDS = 1_000_000
 PATIENCE = 3600 * SECONDS
@@ -34,6 +39,11 @@ class Editing:
     darkroom: Darkroom
     changed: Callable[[], None]
     """Tells whoever drives posts that there is another one to look at."""
+    agent: Callable[[str], Agent | None]
+    """One that lives, by its name: in its room it is asked about a draft that was changed."""
+    split: Split
+    more_to_send: Callable[[str], None]
+    """Tells a client's sender, by the client's name, that rows wait for it."""
 
     async def get(self, id: str) -> Post:
         post: Post | None = await self.ledger.read(partial(rows.get, id=id))
@@ -114,7 +124,7 @@ class Editing:
         now = self.ledger.clock.tick()
         return replace(
             post, slot="", state="approved", due=now, expires=now + PATIENCE, since=now, hosted=(), parts=(),
-            container="", ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,
+            container="", sent=False, ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,
         )  # fmt: skip
 
     async def _check(self, content: PostContent) -> None:
@@ -128,13 +138,29 @@ class Editing:
         if slot and slot.state in slots.ENDED and post.state in ("draft", "approved"):
             raise Conflict(f"the slot of {id} is over: {slot.reason or slot.state}")
         newer = change(post)
-        written: Post | None = await self.ledger.write(
-            partial(rows.advance, clock=self.ledger.clock, post=newer, note=note)
-        )
+        agent = self.agent(post.agent)
+
+        def advance(connection: Connection, clock: Clock) -> Post | None:
+            written = rows.advance(connection, clock, newer, note)
+            if written and written.slot and post.state == "draft":
+                self._ask_anew(connection, clock, agent, written)
+            return written
+
+        written: Post | None = await self.ledger.write(partial(advance, clock=self.ledger.clock))
         if written is None:
             raise Conflict(f"{id} was changed by somebody else meanwhile; look again")
+        if agent and agent.approvals.room:
+            self.more_to_send(agent.approvals.room.partition("/")[0])
         self.changed()
         return written
+
+    def _ask_anew(self, connection: Connection, clock: Clock, agent: Agent | None, post: Post) -> None:
+        """Whoever decides by a number decides about what goes out now; or need not any more."""
+        approvals.withdraw(connection, post.slot)
+        if agent and post.state == "draft":
+            asks = drafts.ask(connection, clock, agent, f"{post.id}/{post.version}", post)
+            for outgoing in to_send(agent, asks, self.split) if asks else ():
+                send(connection, clock, outgoing)
 
 
 def _only(post: Post, *states: str) -> None:
@@ -144,12 +170,15 @@ def _only(post: Post, *states: str) -> None:
 
 def requests(post: Post, publisher: Publisher) -> list[dict[str, object]]:
     """What the platform would be told, call by call; `{…}` is what only comes of the calls before."""
-    content, files = post.content, [*post.content.files, *([post.content.cover] if post.content.cover else [])]
+    content, sends = post.content, publisher.sends(post.content)
+    files = [*([] if sends else content.files), *([content.cover] if content.cover else [])]
     urls = [_url(number, file, post.hosted) for number, file in enumerate(files)]
     parts = publisher.parts(content, urls)
     named = post.parts or tuple(f"{{container {number + 1}}}" for number in range(len(parts)))
     told = [*parts, publisher.whole(content, urls, named)]
     calls: list[dict[str, object]] = [{"call": "POST /{account}/media", **dict(each)} for each in told]
+    if sends:
+        calls.append({"call": "POST {upload}/{container}", "file": content.files[0].source or content.files[0].path})
     calls.append({"call": "POST /{account}/media_publish", "creation_id": post.container or "{container}"})
     if content.first_comment:
         calls.append({"call": "POST /{media}/comments", "message": content.first_comment})

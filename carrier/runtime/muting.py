@@ -44,6 +44,11 @@ class Mutes:
         tick = self._ledger.clock.tick()
         return {room: mute for room, mute in self._mutes.items() if not mute.until or mute.until > tick}
 
+    def by(self, room: str) -> str:
+        """Who has muted a room; empty: nobody."""
+        mute = self.now.get(room) if self._mutes else None
+        return mute.by if mute else ""
+
     def holds(self, message: Message) -> bool:
         """Whether a message was said where it is muted."""
         if not self._mutes:

@@ -10,6 +10,7 @@ from carrier.ledger import approvals, posts, slots
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.slots import Slot, Work
+from carrier.runtime import drafts
 from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
 from carrier.types import ActionCall, Agent, Message, Outgoing, Post, Response
@@ -55,17 +56,7 @@ def file_post(connection: Connection, clock: Clock, agent: Agent, turn: str, pos
     if post.state != "draft":
         return None
     slots.posting(connection, clock, post.slot, draft=True)
-    return notice(agent.approvals.room, f"{turn}/notice", post_question(agent, post), agent.name)
-
-
-def post_question(agent: Agent, post: Post) -> str:
-    files = ", ".join(file.source or file.path for file in post.content.files)
-    caption = post.content.caption or "no caption"
-    return (
-        f"{agent.character.display_name} is going to publish {files} at {post.client}, for {post.id}:\n{caption}\n"
-        f"`carrier-host posts approve {post.id} --digest {post.digest[:12]}` lets it go out, "
-        f"`carrier-host posts reject {post.id}` does not."
-    )
+    return drafts.ask(connection, clock, agent, turn, post)
 
 
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:

@@ -49,7 +49,7 @@ class Publishing:
         with turn.timings.of("generate"):
             text = (await self._writing.generate(turn, "model/00", prompt)).text
         for number in range(REWRITES):
-            if wrong := self._drafting.faults_of(text):
+            if wrong := self._drafting.faults_of(draft, text):
                 text = await self._writing.anew(turn, prompt, text, wrong, f"caption/{number:02}")
         return await self._writing.evaluate(turn, Response(text) if text.strip() else SILENCE, prompt)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -20,6 +20,7 @@ from carrier.ledger.slots import Batch, Book, Decided, Ending, Filed, Line, Slot
 from carrier.ledger.turns import send
 from carrier.runtime.notices import notice
 from carrier.scheduler import due
+from carrier.scheduler.due import Due
 from carrier.scheduler.filing import filed, message, micros, moment, ordered, timing
 from carrier.scheduler.timers import Timers
 from carrier.scheduler.wall import Wall
@@ -36,6 +37,8 @@ LEDGER_PAUSE = 5.0
 LONG = timedelta(hours=1)
 """What came up in so long a time is counted in a thread."""
 MICROSECOND = timedelta(microseconds=1)
+FIRST_RETRY = 60_000_000
+"""Microseconds until what failed is tried again for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,12 @@ class Scheduler:
         more_to_send: Callable[[str], None],
         wall: Wall | None = None,
         look: float = LOOK,
+        muted: Callable[[str], str] = lambda room: "",
     ):
-        """`schedules` are those that the files say, `agents` those that live."""
+        """`schedules` are those that the files say, `agents` those that live; `muted` says by whom a room is."""
         self.ledger, self._schedules, self.agents = ledger, schedules, agents
         self.queue, self._more_to_send = queue, more_to_send
-        self.wall, self._look = wall or Wall(), look
+        self.wall, self._look, self._muted = wall or Wall(), look, muted
         self.wake = asyncio.Event()
         self.stopping = False
         self.held = ""
@@ -133,7 +137,10 @@ class Scheduler:
         done = [await self._let_go(book)]
         done += [await self._look_at(schedule, book, now) for schedule in self.here().values()]
         done += [await self._go_on(slot, decided, book, now) for slot, decided in book.decided()]
-        done += [await self._tell(name) for name in book.untold]
+        done += [await self._retry(slot) for slot in book.untold if self._next_try(slot) in range(1, micros(now) + 1)]
+        waiting = {slot.id for slot in book.untold if self._next_try(slot)}
+        names = {slot.schedule for slot in book.untold if slot.id not in waiting}
+        done += [await self._tell(name, waiting) for name in sorted(names)]
         self.standing = {name: self._standing(name, book) for name in self.wanted()}
         return any(done)
 
@@ -192,11 +199,16 @@ class Scheduler:
         found = await asyncio.to_thread(find) if now - cursor > LONG else find()
         agent = self.agents().get(schedule.agent)
         if found and agent:
-            filed_now = tuple(filed(schedule, agent, each) for each in found)
+            filed_now = tuple(filed(schedule, agent, self._unless_muted(schedule, each)) for each in found)
             most = 1 if schedule.overlap == "skip" else due.MOST
             batch = Batch(schedule.name, line.cursor, micros(found[-1].slot), filed_now, most)
             await self.take_in(partial(slots.take_up, batch=batch))
         return bool(found)
+
+    def _unless_muted(self, schedule: Schedule, slot: Due) -> Due:
+        """Nothing is said by the clock where an operator wants it quiet."""
+        by = self._muted(schedule.room) if schedule.room and slot.fate == "runs" else ""
+        return replace(slot, fate="skipped", reason=f"{schedule.room} is muted by {by}") if by else slot
 
     async def _prepare(self, schedule: Schedule, line: Line, now: datetime) -> bool:
         """Have the words made that somebody has to approve before they are said."""
@@ -212,6 +224,8 @@ class Scheduler:
 
     async def _go_on(self, slot: Slot, decided: Decided, book: Book, now: datetime) -> bool:
         """Words that somebody has decided about: they are said at their time, or end otherwise."""
+        if slot.work in ("post", "caption"):
+            return False  # the post goes its own way
         schedule, line, at = self.here().get(slot.schedule), book.lines.get(slot.schedule), micros(now)
         ending: tuple[Ending, str] | None = None
         match decided.state:
@@ -223,6 +237,8 @@ class Scheduler:
                 ending = "missed", f"it was approved by {decided.by}, and nobody was there in time"
             case "approved" | "edited" if at >= slot.begins_at and line and line.paused:
                 ending = "skipped", f"paused by {line.paused}"
+            case "approved" | "edited" if at >= slot.begins_at and schedule and (by := self._muted(schedule.room)):
+                ending = "skipped", f"{schedule.room} is muted by {by}"
             case "approved" | "edited" if at >= slot.begins_at and schedule:
                 said = Filed(slot, message(slot, schedule.room, decided.text))
                 await self.take_in(partial(slots.release, filed=said, approval=decided.id))
@@ -233,13 +249,32 @@ class Scheduler:
             await self._write(end)
         return ending is not None
 
-    async def _tell(self, name: str) -> bool:
+    def _next_try(self, slot: Slot) -> int:
+        """When a slot that failed is tried again: each time after twice as long, while it may still begin; 0: never."""
+        schedule = self.here().get(slot.schedule)
+        at = slot.at + FIRST_RETRY * 2**slot.tries
+        tried = slot.state == "failed" and schedule and slot.tries < schedule.retries and at <= slot.until
+        return at if tried else 0
+
+    async def _retry(self, slot: Slot) -> bool:
+        schedule = self.here()[slot.schedule]
+        filed = ordered(schedule, self.agents()[schedule.agent], moment(slot.due_at))
+        text = slot.text or filed.slot.text
+        state = filed.slot.state if filed.message or slot.text else "failed"
+        row = replace(slot, state=state, tries=slot.tries + 1, text=text, reason=filed.slot.reason or slot.reason)
+        again = Filed(row, message(row, schedule.room, text) if state != "failed" else None)
+        taken = await self._write(partial(slots.again, filed=again))
+        for each in taken:
+            self.queue(each)
+        return bool(taken)
+
+    async def _tell(self, name: str, but: Collection[str]) -> bool:
         """What failed or was missed goes to the log and to the room that wants to know; once, until one is done."""
         schedule = self.wanted().get(name)
         room = schedule.notify if schedule else ""
 
         def tell(connection: Connection, clock: Clock) -> list[Slot]:
-            fresh = slots.tell(connection, name)
+            fresh = slots.tell(connection, name, but)
             if fresh and (outgoing := notice(room, f"{name}/notice/{clock.tick()}", told_of(fresh), fresh[-1].agent)):
                 send(connection, clock, outgoing)
             return fresh

@@ -16,6 +16,7 @@ from carrier.ledger import posts as rows
 from carrier.ledger.engine import Ledger
 from carrier.posting import Outlet, Posting
 from carrier.testing.graph import Graph, local_graph
+from carrier.testing.movies import box, mp4
 from carrier.types import OVER, Hosted, Post, PostContent, PostFile
 
 JPEG = "image/jpeg"
@@ -97,6 +98,11 @@ class Trial:
         Image.new("RGB", size, "seagreen").save(self.folder / name)
         return PostFile(name, sha256((self.folder / name).read_bytes()).hexdigest(), JPEG)
 
+    def video(self, name: str = "one.mp4", more: int = 0) -> PostFile:
+        """With so many bytes that nobody looks at."""
+        (self.folder / name).write_bytes(mp4() + box(b"free", bytes(more)))
+        return PostFile(name, sha256((self.folder / name).read_bytes()).hexdigest(), "video/mp4")
+
     def content(self, **more: Any) -> PostContent:
         return PostContent(**{"kind": "image", "files": (self.picture(),), "caption": "Good morning", **more})
 
@@ -111,7 +117,7 @@ class Trial:
         """A new one, as after a start."""
         client = GraphClient(self.graph.url, "v25.0", lambda: self.graph.account.token, read_seconds=0.1)
         self._clients.append(client)
-        publisher, host, ledger = Publisher(client, self.graph.account.id), self.host, self.ledger
+        publisher, host, ledger = self._publisher(client), self.host, self.ledger
         if fuse:
             publisher, host = Fused(publisher, fuse), Fused(host, fuse)  # type: ignore[assignment]
         outlet = Outlet(publisher, host, self.folder, self.resend)
@@ -120,6 +126,10 @@ class Trial:
             self.told.append(post)
 
         return Posting(ledger, lambda name: outlet, tell)
+
+    def _publisher(self, client: GraphClient) -> Publisher:
+        account = self.graph.account
+        return Publisher(client, account.id, self.graph.url if account.login == "facebook" else "")
 
     async def until_over(self, id: str = "morning@1", fuse: Fuse | None = None, most: float = 3 * 86400) -> Post:
         """What becomes of a post, with time put forward whenever it waits; a fuse that burns down starts anew."""

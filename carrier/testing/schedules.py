@@ -76,6 +76,8 @@ class LittleScheduler:
     taken: list[Intake] = field(default_factory=list)
     queue: Callable[[Intake], None] | None = None
     told_to_send: list[str] = field(default_factory=list)
+    muted: dict[str, str] = field(default_factory=dict)
+    """Rooms, and by whom."""
     scheduler: Scheduler = field(init=False)
     controls: Controls = field(init=False)
 
@@ -87,6 +89,7 @@ class LittleScheduler:
             self.queue or self.taken.append,
             self.told_to_send.append,
             self.wall.wall(),
+            muted=lambda room: self.muted.get(room, ""),
         )
         self.controls = Controls(self.scheduler)
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from carrier.api.calling import Caller, Refusal, calling
+from carrier.testing.clients import MadeClient
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
 from carrier.testing.media_hosts import PASSWORD, USER, ftp_server
 from carrier.testing.projects import Project, project
+from carrier.types import Message
 
 FILES = {
     "carrier.yaml": """\
@@ -285,3 +287,80 @@ async def test_a_direct_message_is_answered_to_whom_it_is_from(tmp_path: Path) -
         await graph.message("anna", "lovely")
 
         await eventually(lambda: bool(graph.journal.find("POST", "/messages")))
+
+
+# --- approved where people are asked
+
+
+@asynccontextmanager
+async def asking(folder: Path) -> AsyncIterator[tuple[Graph, Caller, MadeClient]]:
+    """Drafts are asked about in a room."""
+    MadeClient.living.clear()
+    async with demo(folder, approval="required") as (made, graph):
+        made.write("agents.d/chat.yaml", "kind: client\ntype: carrier.testing.clients:MadeClient\nagent: tifa\n")
+        made.edit(
+            "agents.d/tifa.yaml", "context: []", "context: []\napprovals: { room: chat/ops, by: { users: [boss] } }"
+        )
+        async with running_host(made), calling(made.data) as caller:
+            yield graph, caller, MadeClient.living[-1]
+
+
+def answer(client: MadeClient, text: str) -> None:
+    client.heard.put_nowait(Message("chat", f"said-{text}", "chat/ops", "chat:boss", text, sender_name="Boss"))
+
+
+async def test_a_post_is_approved_by_the_number_it_is_asked_about_under(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (graph, caller, client):
+        slot = await run(caller)
+        await client.until(sent=1)
+        (asked,) = client.sent
+        answer(client, f"approve {asked.asks}")
+        shown = await until(caller, slot, "done")
+
+        assert "Good morning, Bergen" in asked.text
+        assert "#bergen" in asked.text
+        assert [post.caption for post in graph.feed()] == ["Good morning, Bergen"]
+        assert "approved by Boss" in [step["note"] for step in shown["steps"]]
+
+
+async def test_a_number_of_an_earlier_version_approves_nothing_and_the_new_one_does(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (graph, caller, client):
+        slot = await run(caller)
+        await client.until(sent=1)
+        await caller.post(f"/posts/{slot}/edit", {"caption": "Good evening"})
+        await client.until(sent=2)
+        first, second = client.sent
+        with pytest.raises(Refusal, match="expired already"):
+            await caller.post(f"/approvals/{first.asks}", {"decision": "approve"})
+        await caller.post(f"/approvals/{second.asks}", {"decision": "approve"})
+        await until(caller, slot, "done")
+
+        assert [post.caption for post in graph.feed()] == ["Good evening"]
+
+
+async def test_a_post_is_refused_by_its_number_and_one_approved_otherwise_waits_no_more(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (graph, caller, client):
+        refused = await run(caller)
+        await client.until(sent=1)
+        answer(client, f"refuse {client.sent[0].asks}")
+        await until(caller, refused, "rejected")
+        approved = await run(caller)
+        draft = (await until(caller, approved, "draft"))["post"]
+        await caller.post(f"/posts/{approved}/approve", {"digest": draft["digest"]})
+        await until(caller, approved, "done")
+
+        assert (await slot_ends(caller, refused))["state"] == "skipped"
+        assert len(graph.feed()) == 1
+        assert (await caller.get("/approvals"))["approvals"] == []
+
+
+async def test_one_occurrence_has_a_caption_of_its_own(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, _, caller):
+        made.edit("agents.d/tifa.yaml", '"* * * * *"', "0 9 1 1 *")
+        await caller.post("/config/reload", {})
+        slot = (await caller.post("/schedules/tifa.daily/edit", {"slot": "next", "text": "A happy new year"}))["slot"]
+        calendar = (await caller.get("/schedules/calendar", days="366"))["days"]
+        await caller.post("/schedules/tifa.daily/skip", {"slot": "next"})
+
+        assert "A happy new year" in next(day["note"] for day in calendar if day["schedule"] == "tifa.daily")
+        assert (await slot_ends(caller, slot))["state"] == "skipped"

@@ -23,6 +23,7 @@ from carrier.types import Message, Outgoing
 log = logging.getLogger(__name__)
 
 HOSTS = {"facebook": "https://graph.facebook.com", "instagram": "https://graph.instagram.com"}
+RUPLOAD = "https://rupload.facebook.com"
 TOLD_DAYS = 14
 """How long before a token ends it is said each day that it could not be renewed."""
 AGAIN_SECONDS = 60.0
@@ -46,7 +47,7 @@ class Instagram:
         url = settings.endpoint.graph or HOSTS[settings.login]
         self._graph = Graph(url, settings.graph_version, lambda: self._tokens.token.value)
         self._self = Self(name, str(settings.account_id))
-        self.publisher = Publisher(self._graph, self._self.account)
+        self.publisher = Publisher(self._graph, self._self.account, _rupload(settings))
         self.ready = asyncio.Event()
         self._talk = Talk(self._graph, self._self, self.publisher)
         listens = frozenset(settings.listen)
@@ -198,6 +199,13 @@ class Instagram:
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> str:
         """Hide or delete the comment that is answered; raises ActionError."""
         return await self._talk.act(action, message)
+
+
+def _rupload(settings: InstagramSettings) -> str:
+    """Where videos are uploaded: the login of Instagram has no such place, a local Graph API has it beside itself."""
+    if settings.login == "instagram":
+        return ""
+    return settings.endpoint.rupload or settings.endpoint.graph or RUPLOAD
 
 
 def _told(secret: SecretStr | None) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from carrier.clients.instagram.policy import remedy
-from carrier.errors import PostError
+from carrier.errors import PostError, PostRemedy
 
 if TYPE_CHECKING:
     import httpx
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 120.0
+PIECE = 1 << 20
+"""Bytes of a video that are read at once."""
 BUSY = 90
 """Per cent of what may be called: from here on calls wait."""
 
@@ -45,6 +48,16 @@ class Graph:
 
     async def delete(self, path: str) -> Mapping[str, Any]:
         return await self._call("DELETE", path, {}, publishing=False)
+
+    async def upload(self, url: str, file: Path, offset: int) -> None:
+        """A video from so many bytes on."""
+        self._obey_pause()
+        client, size = await self._opened(), (await asyncio.to_thread(file.stat)).st_size
+        told = {"offset": str(offset), "file_size": str(size), "content-length": str(size - offset)}
+        headers = {"authorization": f"OAuth {self.token()}", **told}
+        with _in_words("POST ig-api-upload", publishing=False):
+            answer = await client.post(url, headers=headers, content=_pieces(file, offset))
+        _judge_upload(answer)
 
     async def close(self) -> None:
         """Let go of its connections; who asks it again opens others."""
@@ -141,6 +154,24 @@ def _judge(call: str, answer: "httpx.Response", publishing: bool) -> Mapping[str
     if answer.is_error:
         raise PostError(f"{call}: HTTP {answer.status_code}", "look" if publishing else "retry")
     return found
+
+
+async def _pieces(file: Path, offset: int) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(file.open, "rb") as opened:
+        await asyncio.to_thread(opened.seek, offset)
+        while piece := await asyncio.to_thread(opened.read, PIECE):
+            yield piece
+
+
+def _judge_upload(answer: "httpx.Response") -> None:
+    """Answered in a form of its own."""
+    found = _load(answer.text) or {}
+    if answer.is_success and found.get("success"):
+        return
+    told = found.get("debug_info") or {}
+    what: PostRemedy = "renew" if told.get("retriable") is False else "retry"
+    words = told.get("message") or f"HTTP {answer.status_code}"
+    raise PostError(f"POST ig-api-upload: {str(words)[:300]}", what)
 
 
 def _error(call: str, told: Mapping[str, Any], publishing: bool) -> PostError:

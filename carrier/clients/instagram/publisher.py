@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from carrier.clients.instagram.graph import Graph
@@ -25,14 +26,27 @@ _STATUS: Mapping[str, Any] = {
 class Publisher:
     """One account of Instagram."""
 
-    def __init__(self, graph: Graph, account: str):
-        self._graph, self._account = graph, account
+    def __init__(self, graph: Graph, account: str, rupload: str = ""):
+        """`rupload` is where videos are uploaded, as in https://rupload.facebook.com; empty: this login cannot."""
+        self._graph, self._account, self._rupload = graph, account, rupload
+        self.takes_videos = bool(rupload)
+
+    def sends(self, content: PostContent) -> bool:
+        is_video = content.files[0].media_type.startswith("video/")
+        return self.takes_videos and content.kind != "carousel" and is_video
+
+    async def send(self, container: str, file: Path) -> None:
+        told = await self._graph.get(container, fields="video_status")
+        phase = told.get("video_status", {}).get("uploading_phase", {})
+        if phase.get("status") != "complete":
+            url = f"{self._rupload}/ig-api-upload/{self._graph.version}/{container}"
+            await self._graph.upload(url, file, int(phase.get("bytes_transferred", 0)))
 
     def parts(self, content: PostContent, urls: Sequence[str]) -> Sequence[Mapping[str, object]]:
         return parts_of(content, urls)
 
     def whole(self, content: PostContent, urls: Sequence[str], parts: Sequence[str]) -> Mapping[str, object]:
-        return whole_of(content, urls, parts)
+        return whole_of(content, urls, parts, self.sends(content))
 
     async def quota(self) -> Quota:
         told = await self._graph.get(f"{self._account}/content_publishing_limit", fields="config,quota_usage")

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from carrier.types import PostContent, PostTag
 
+_RESUMABLE = {"upload_type": "resumable"}
+
 
 def parts_of(content: PostContent, urls: Sequence[str]) -> list[Mapping[str, object]]:
     """What each picture of a carousel is told as; nothing for a post of one file."""
@@ -13,22 +15,34 @@ def parts_of(content: PostContent, urls: Sequence[str]) -> list[Mapping[str, obj
     return [{**_media(file.media_type, url, "VIDEO"), "is_carousel_item": True} for file, url in files]
 
 
-def whole_of(content: PostContent, urls: Sequence[str], parts: Sequence[str]) -> Mapping[str, object]:
-    """What the post is told as."""
+def whole_of(
+    content: PostContent, urls: Sequence[str], parts: Sequence[str], sent: bool = False
+) -> Mapping[str, object]:
+    """What the post is told as; `sent`: its video is uploaded, and `urls` has only that of its cover."""
     told: dict[str, object] = {}
     match content.kind:
         case "carousel":
             told |= {"media_type": "CAROUSEL", "children": list(parts)}
         case "story":
-            told |= {**_media(content.files[0].media_type, urls[0], ""), "media_type": "STORIES"}
+            told |= _RESUMABLE if sent else _media(content.files[0].media_type, urls[0], "")
+            told |= {"media_type": "STORIES"}
         case "reel":
-            told |= {"media_type": "REELS", "video_url": urls[0]}
+            told |= _RESUMABLE if sent else {"video_url": urls[0]}
+            told |= {"media_type": "REELS", **_reel(content)}
             told |= {"cover_url": urls[-1]} if content.cover else {}
         case "image":
             told |= {"image_url": urls[0], "alt_text": content.alt_text}
     told |= {"caption": content.caption, "location_id": content.location_id}
+    told |= {"is_ai_generated": True} if content.ai_generated else {}
     told |= {"collaborators": list(content.collaborators), "user_tags": [_tag(tag) for tag in content.user_tags]}
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in told.items() if value or value is False}
+
+
+def _reel(content: PostContent) -> dict[str, object]:
+    told: dict[str, object] = {"thumb_offset": 0 if content.cover else round(content.thumb_offset * 1000)}
+    told |= {} if content.share_to_feed is None else {"share_to_feed": content.share_to_feed}
+    strategy = {"manual": "MANUAL", "performance": "SS_PERFORMANCE"}
+    return told | ({"trial_params": {"graduation_strategy": strategy[content.trial]}} if content.trial else {})
 
 
 def _media(media_type: str, url: str, video: str) -> dict[str, object]:

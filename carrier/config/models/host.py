@@ -1,5 +1,6 @@
 """The host itself: carrier.yaml."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator
@@ -82,6 +83,19 @@ class Limits(Block):
     upload: Size = Field(default=10_000_000, description="The largest file that may come with a message")
 
 
+_HASHTAG = r"[^\s#]{1,100}"
+
+
+def _tag(value: str) -> str:
+    if not re.fullmatch(_HASHTAG, value):
+        raise ValueError(f"a hashtag is one word without its #, not {value!r}")
+    return value
+
+
+_Tag = Annotated[str, AfterValidator(_tag), looks(whole(_HASHTAG))]
+Hashtags = Annotated[tuple[_Tag, ...], Listed, Field(max_length=30)]
+
+
 Kind = Literal["agent", "character", "client", "action", "evaluator", "provider", "schedule", "script", "test"]
 
 
@@ -109,6 +123,7 @@ class Host(Described):
     media_hosts: Annotated[dict[Name, MediaHost], Named] = Field(
         default={}, description="Where pictures and videos are put, so that a platform can fetch them"
     )
+    hashtags: Annotated[dict[Name, Hashtags], Named] = Field(default={}, description="Groups that posts name")
     server: Server = Field(default=Server(), description="Where the API listens")
     tokens: Annotated[dict[Name, Token], Named] = Field(default={}, description="Who may use the API")
     defaults: Annotated[dict[Kind, dict[str, object]], Named] = Field(

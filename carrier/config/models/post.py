@@ -6,16 +6,20 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from carrier.config.models.choices import needs, none_of, one_of, only_one, short, where
 from carrier.config.models.text import Writing
-from carrier.config.models.values import Block, Id, Inside, Listed, looks
+from carrier.config.models.values import Block, Duration, Flag, Id, Inside, Lines, Listed, looks
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 _PICTURES = range(2, 11)
+_OF_A_REEL = ("cover", "thumb_offset", "share_to_feed", "trial")
 _NOT_ON: dict[str, tuple[str, ...]] = {
-    "image": ("cover",),
-    "carousel": ("cover",),
+    "image": _OF_A_REEL,
+    "carousel": _OF_A_REEL,
     "reel": ("alt_text",),
-    "story": ("cover", "alt_text", "caption", "first_comment", "collaborators", "location_id"),
+    "story": (
+        *(*_OF_A_REEL, "alt_text", "caption", "first_comment", "collaborators", "location_id", "hashtags"),
+        "ai_generated",
+    ),
 }
 
 
@@ -106,6 +110,14 @@ class Post(Block):
     user_tags: Annotated[tuple[UserTag, ...], Field(max_length=20)] = Field(default=(), description="Who is seen")
     location_id: Id | None = Field(default=None, description="The id of a place's page")
     cover: Inside = Field(default="", description="Of a reel: the picture that stands for it")
+    thumb_offset: Duration = Field(default=0.0, description="Of a reel without a cover: its frame that stands for it")
+    share_to_feed: Flag | None = Field(default=None, description="Whether a reel is shown in the feed, too")
+    trial: Literal["manual", "performance"] | None = Field(
+        default=None,
+        description="A reel that is first shown to strangers; then to all by hand, or by how strangers like it",
+    )
+    ai_generated: Flag = Field(default=False, description="Labelled as made with AI")
+    hashtags: Lines = Field(default=(), description="Groups of the host's `hashtags`, written below the caption")
 
     @model_validator(mode="after")
     def _rules(self) -> "Post":

@@ -66,6 +66,9 @@ class Schedule(Described):
     catch_up: Literal["skip", "once", "all"] = Field(default="skip", description="What becomes of what was missed")
     grace: Duration = Field(default=3600.0, description="Later than this it is missed for good")
     overlap: Literal["skip", "wait"] = Field(default="skip", description="When the one before is not done")
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=0, description="How often one that failed is tried again, the first time a minute later"
+    )
     notify: RoomName = Field(default="", description="Where it is told that one failed or was missed")
 
     @model_validator(mode="after")
