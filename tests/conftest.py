@@ -1,7 +1,8 @@
 """Keeps the tests away from the world outside: no model on the network, and no key that could pay for one."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +14,27 @@ os.environ["CARRIER_NETWORK_MODELS"] = "0"
 for name in [name for name in os.environ if name.endswith("_API_KEY")]:
     del os.environ[name]
 
+PAUSES: Mapping[str, object] = {
+    "carrier.clients.discord.pacing.IDENTIFY_EVERY": 0.0,
+    "carrier.clients.discord.pacing.START_EVERY": 0.01,
+    "carrier.clients.discord.connection.GUILDS_SECONDS": 0.05,
+    "carrier.clients.discord.connection.ANEW": (0.1, 0.2),
+    "carrier.clients.discord.catching_up.FIRST_PAUSE": 0.2,
+    "carrier.runtime.supervisor.FIRST_PAUSE": 0.2,
+    "carrier.runtime.outbox.FIRST_PAUSE": 0.2,
+}
+"""What a client of Discord waits for the sake of others, who are not there in a test."""
+
 
 @pytest.fixture
 async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["Discord"]:
     """A Discord on loopback, where nothing waits for as long as the real one wants it to."""
+    from discord.backoff import ExponentialBackoff
+
     from carrier.testing.discord import local_discord
 
-    monkeypatch.setattr("carrier.clients.discord.pacing.IDENTIFY_EVERY", 0.0)
-    monkeypatch.setattr("carrier.clients.discord.connection.GUILDS_SECONDS", 0.05)
+    monkeypatch.setattr("discord.client.ExponentialBackoff", partial(ExponentialBackoff, 0.1))  # type: ignore[arg-type]
+    for name, pause in PAUSES.items():
+        monkeypatch.setattr(name, pause)
     async with local_discord(identify_every=0.0) as discord:
         yield discord

@@ -39,8 +39,8 @@ class Scene:
     tifa: Bot
 
     def client(self, *more: str, bot: Bot | None = None, name: str = "bar", agent: str = "tifa") -> str:
-        """The file of a client, with further lines."""
-        endpoint = f"{{ api: '{self.discord.api}', gateway: '{self.discord.gateway_url}' }}"
+        """The file of a client, with further lines; its name is its path at the gateway."""
+        endpoint = f"{{ api: '{self.discord.api}', gateway: '{self.discord.gateway_url}{name}' }}"
         token = (bot or self.tifa).token
         lines = ["kind: client", f"name: {name}", "type: discord", f"agent: {agent}", f"token: '{token}'"]
         return "\n".join([*lines, f"endpoint: {endpoint}", "gather: 0", *more, ""])
@@ -63,14 +63,25 @@ class Scene:
 
 
 def scene(discord: Discord, folder: Path, *client: str, files: Mapping[str, str | bytes] = {}) -> Scene:
+    anna = discord.world.user("anna", "Anna")
+    made = _scene(discord, project(folder / "demo", {**FILES, **files}), anna)
+    made.files.write("agents.d/bar.yaml", made.client(*client))
+    return made
+
+
+def another(bar: Scene, name: str, *client: str) -> Scene:
+    """The same in a guild of its own, with a bot and a client of its own in the same host."""
+    made = _scene(bar.discord, bar.files, bar.anna)
+    made.files.write(f"agents.d/{name}.yaml", made.client(*client, name=name))
+    return made
+
+
+def _scene(discord: Discord, files: Project, anna: User) -> Scene:
     world = discord.world
     guild = world.guild("Seventh Heaven")
     general = world.text(guild, "general", topic="All that happens here")
-    anna = world.user("anna", "Anna", guilds=[guild])
-    tifa = world.bot("Tifa", guilds=[guild])
-    made = Scene(discord, project(folder / "demo", {**FILES, **files}), guild, general, anna, tifa)
-    made.files.write("agents.d/bar.yaml", made.client(*client))
-    return made
+    world.join(guild, anna)
+    return Scene(discord, files, guild, general, anna, world.bot("Tifa", guilds=[guild]))
 
 
 async def heard(host: Host) -> list[Message]:

@@ -32,6 +32,7 @@ async def test_a_message_of_a_mention_alone_is_answered(discord: Discord, tmp_pa
 
 
 async def test_a_message_of_nothing_costs_nothing(discord: Discord, tmp_path: Path) -> None:
+    discord.clock.speed = 20
     bar = scene(discord, tmp_path)
     direct = discord.world.dm(bar.anna, bar.tifa)
 

@@ -107,18 +107,6 @@ async def test_a_token_that_is_revoked_ends_that_client_alone(discord: Discord, 
 # --- what passes ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 4000, 4001, 4002, 4003, 4005, 4007, 4008, 4009])
-async def test_a_connection_that_is_closed_is_made_again(discord: Discord, tmp_path: Path, code: int) -> None:
-    bar = scene(discord, tmp_path, QUICK)
-
-    async with bar.host() as host:
-        await answers(bar, "one")
-        discord.gateway.close(code)
-        await answers(bar, "two")
-
-        assert host.clients["bar"].state == "running"
-
-
 async def test_a_connection_that_is_cut_goes_on(discord: Discord, tmp_path: Path) -> None:
     bar = scene(discord, tmp_path, QUICK)
 
@@ -183,31 +171,6 @@ async def test_silence_is_noticed(discord: Discord, tmp_path: Path) -> None:
         discord.gateway.silence()
         await discord.until(lambda: discord.gateway.resumes >= 1)
         await answers(bar, "hello")
-
-
-@pytest.mark.parametrize("frame", ["{", '{"op": 99}', "[]", '{"op": 0, "t": "READY", "s": 9, "d": {}}'])
-async def test_a_frame_that_makes_no_sense_ends_nothing_for_good(discord: Discord, tmp_path: Path, frame: str) -> None:
-    bar = scene(discord, tmp_path, QUICK)
-
-    async with bar.host() as host:
-        await answers(bar, "one")
-        discord.gateway.send_raw(frame)
-        await answers(bar, "two", 30)
-
-        assert host.clients["bar"].state == "running"
-
-
-async def test_where_the_place_to_go_on_is_gone_it_begins_anew(discord: Discord, tmp_path: Path) -> None:
-    discord.gateway.resume_url = "ws://127.0.0.1:9"
-    bar = scene(discord, tmp_path, "connection: { ready: 1s }")
-
-    async with bar.host():
-        await answers(bar, "one")
-        discord.gateway.abort()
-        await answers(bar, "two", 30)
-
-    assert discord.gateway.resumes == 0
-    assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 2
 
 
 # --- not hurried ---------------------------------------------------------------------------------------------------

@@ -1,13 +1,18 @@
 """Whatever goes wrong between a bot and Discord: nothing said is lost, nothing is answered twice or out of order.
 
-Each fault names the seconds within which all is answered again.
+Each fault strikes a bot of its own, all of them in one host and at one time, and names the seconds within which that
+bot has answered all again.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from carrier.host import Host
 from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import (
     Connect,
@@ -22,13 +27,11 @@ from carrier.testing.discord.faults import (
     status,
 )
 from carrier.testing.hosts import until
-from tests.discord_scene import scene
-from tests.discord_talk import talk
+from tests.discord_scene import Scene, another, scene
+from tests.discord_talk import Talk, talk
 
 CLIENT = "connection: { ready: 2s, silence: 1s, identifies: 1000/h }"
-POST, HISTORY = "POST", "GET"
-
-Strike = Callable[[Discord], object]
+POST, HISTORY, LOGIN = ("POST", "/messages$"), ("GET", "/messages$"), ("GET", "/users/@me$")
 
 
 @pytest.fixture(autouse=True)
@@ -38,77 +41,150 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carrier.clients.discord.reasons.CLOUDFLARE_SECONDS", 1.0)
 
 
+# --- many bots, each with a fault of its own ------------------------------------------------------------------------
+
+
+@dataclass
+class Bot:
+    """One of them, in its bar, and the people who talk to it; its name is the client's, and its path at the gateway."""
+
+    name: str
+    bar: Scene
+    words: Talk
+
+    @property
+    def discord(self) -> Discord:
+        return self.bar.discord
+
+    @property
+    def handshake(self) -> str:
+        """Its path when it begins a session."""
+        return f"^/{self.name}$"
+
+    @property
+    def resume(self) -> str:
+        """Its path when it goes on with one."""
+        return f"^/resume/{self.bar.tifa.id}$"
+
+    def rest(self, kind: tuple[str, str], fault: Fault, nth: int = 1, times: int = 1) -> None:
+        self.discord.faults.add(Rest(*kind, bot=self.bar.tifa.id, nth=nth, times=times), fault)
+
+
+Strike = Callable[[Bot], object]
+Bots = Mapping[str, Bot]
+
+
+def bots(discord: Discord, folder: Path, faults: Iterable[str]) -> Bots:
+    """One for each fault, by the fault's name."""
+    made: dict[str, Bot] = {}
+    first = scene(discord, folder, CLIENT)
+    for number, fault in enumerate(faults):
+        name = f"bar{number}" if number else "bar"
+        bar = another(first, name, CLIENT) if number else first
+        made[fault] = Bot(name, bar, talk(bar))
+    return made
+
+
+def host_of(bots: Bots, connected: bool = True) -> AbstractAsyncContextManager[Host]:
+    return next(iter(bots.values())).bar.host(connected)
+
+
+async def at_once(bots: Bots, endure: Callable[[str, Bot], Awaitable[None]]) -> None:
+    """Each endures its fault; raises all that went wrong, by the faults' names."""
+    ends = await asyncio.gather(*(endure(fault, bot) for fault, bot in bots.items()), return_exceptions=True)
+    wrong = [end for end in ends if isinstance(end, BaseException)]
+    for fault, end in zip(bots, ends, strict=True):
+        if isinstance(end, BaseException):
+            end.add_note(f"the fault: {fault}")
+    if wrong:
+        raise BaseExceptionGroup("not every fault was endured", wrong)
+
+
+async def settled(bots: Bots, host: Host) -> None:
+    """All is answered once, and every fault that was laid has struck."""
+    for bot in bots.values():
+        await bot.words.settled(host)
+        assert all(rule.hits for rule in bot.discord.faults.rules)
+
+
+# --- the gateway ----------------------------------------------------------------------------------------------------
+
+
 def close(code: int) -> Strike:
-    return lambda discord: discord.gateway.close(code)
+    return lambda it: it.discord.gateway.close(code, it.bar.tifa)
 
 
 def event(name: str, data: object) -> Strike:
-    return lambda discord: discord.gateway.dispatch(name, data)
+    return lambda it: it.discord.gateway.dispatch(name, data, it.bar.tifa)
 
 
 def frame(text: str) -> Strike:
-    return lambda discord: discord.gateway.send_raw(text)
+    return lambda it: it.discord.gateway.send_raw(text, it.bar.tifa)
 
 
-def anew_with(match: Connect | Rest, fault: Fault) -> Strike:
+def anew_but(lay: Strike) -> Strike:
     """The session is gone, and on the way to the next one something else goes wrong."""
 
-    def strike(discord: Discord) -> None:
-        discord.faults.add(match, fault)
-        discord.gateway.invalidate()
+    def strike(it: Bot) -> None:
+        lay(it)
+        it.discord.gateway.invalidate(it.bar.tifa)
 
     return strike
 
 
-def resume_with(fault: Fault, times: int = 1) -> Strike:
-    def strike(discord: Discord) -> None:
-        discord.faults.add(Connect("/resume", times=times), fault)
-        discord.gateway.abort()
+def resume_but(fault: Fault, times: int) -> Strike:
+    def strike(it: Bot) -> None:
+        it.discord.faults.add(Connect(it.resume, times=times), fault)
+        it.discord.gateway.abort(it.bar.tifa)
 
     return strike
 
 
 GATEWAY: dict[str, tuple[Strike, float]] = {
     **{f"close {code}": (close(code), 15) for code in (1000, 1001, 1011, *range(4000, 4004), 4005, *range(4007, 4010))},
-    "cut": (lambda discord: discord.gateway.abort(), 15),
-    "op 7": (lambda discord: discord.gateway.reconnect(), 15),
-    "op 9 true": (lambda discord: discord.gateway.invalidate(resumable=True), 15),
-    "op 9 false": (lambda discord: discord.gateway.invalidate(), 15),
-    "silence": (lambda discord: discord.gateway.silence(), 15),
+    "cut": (lambda it: it.discord.gateway.abort(it.bar.tifa), 15),
+    "op 7": (lambda it: it.discord.gateway.reconnect(it.bar.tifa), 15),
+    "op 9 true": (lambda it: it.discord.gateway.invalidate(it.bar.tifa, resumable=True), 15),
+    "op 9 false": (lambda it: it.discord.gateway.invalidate(it.bar.tifa), 15),
+    "silence": (lambda it: it.discord.gateway.silence(it.bar.tifa), 15),
     "half a JSON": (frame('{"op": 0, "t": "MESSAGE_CR'), 15),
     "a list": (frame("[]"), 15),
     "an unknown opcode": (frame('{"op": 99, "d": null}'), 15),
     "no opcode": (frame('{"d": 1}'), 20),
+    "READY out of turn": (frame('{"op": 0, "t": "READY", "s": 9, "d": {}}'), 15),
     "an unknown event": (event("BAR_FIGHT_START", {"guild_id": "1"}), 15),
     "a message without its keys": (event("MESSAGE_CREATE", {"id": "1"}), 15),
     "a message of nothing": (event("MESSAGE_CREATE", None), 15),
     "a guild without its keys": (event("GUILD_CREATE", {}), 15),
     "READY again, empty": (event("READY", {}), 15),
-    "resume refused with 503": (resume_with(status(503), 2), 20),
-    "resume cut": (resume_with(reset(), 2), 20),
-    "new session, gateway 503": (anew_with(Connect(), status(503)), 20),
-    "new session, history 503": (anew_with(Rest(HISTORY, "/messages$", times=2), status(503)), 20),
-    "new session, history cut": (anew_with(Rest(HISTORY, "/messages$", times=4), reset()), 20),
-    "new session, history 429": (anew_with(Rest(HISTORY, "/messages$", times=2), rate_limited(0.3)), 20),
-    "new session, history hangs": (anew_with(Rest(HISTORY, "/messages$"), hang()), 20),
+    "resume refused with 503": (resume_but(status(503), 2), 20),
+    "resume cut": (resume_but(reset(), 2), 20),
+    "new session, gateway 503": (
+        anew_but(lambda it: it.discord.faults.add(Connect(it.handshake), status(503))), 20),
+    "new session, history 503": (anew_but(lambda it: it.rest(HISTORY, status(503), times=2)), 20),
+    "new session, history cut": (anew_but(lambda it: it.rest(HISTORY, reset(), times=4)), 20),
+    "new session, history 429": (anew_but(lambda it: it.rest(HISTORY, rate_limited(0.3), times=2)), 20),
+    "new session, history hangs": (anew_but(lambda it: it.rest(HISTORY, hang())), 20),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", GATEWAY)
-async def test_the_gateway_fails_and_all_is_answered_once(discord: Discord, tmp_path: Path, fault: str) -> None:
-    strike, seconds = GATEWAY[fault]
-    bar = scene(discord, tmp_path, CLIENT)
+async def test_the_gateway_fails_and_all_is_answered_once(discord: Discord, tmp_path: Path) -> None:
     discord.gateway.heartbeat = 0.4
-    words = talk(bar)
+    struck = bots(discord, tmp_path, GATEWAY)
 
-    async with bar.host() as host:
-        words.say()
-        await words.answered()
-        strike(discord)
-        words.say(2)
-        await words.answered(seconds)
-        await words.settled(host)
+    async def endure(fault: str, it: Bot) -> None:
+        strike, seconds = GATEWAY[fault]
+        it.words.say()
+        await it.words.answered()
+        strike(it)
+        it.words.say(2)
+        await it.words.answered(seconds)
 
+    async with host_of(struck) as host:
+        await at_once(struck, endure)
+        await settled(struck, host)
+
+        assert {living.state for living in host.clients.values()} == {"running"}
     assert discord.breaches == []
 
 
@@ -153,57 +229,78 @@ async def test_the_place_to_resume_at_is_gone_and_all_is_answered_once(discord: 
         await words.answered(25)
         await words.settled(host)
 
+    assert discord.gateway.resumes == 0
+    assert discord.gateway.identifies(bar.tifa) == 2
 
-@pytest.mark.parametrize("code", [4004, 4010, 4011, 4012, 4013, 4014])
-async def test_what_needs_its_operator_is_made_up_for_afterwards(discord: Discord, tmp_path: Path, code: int) -> None:
-    bar = scene(discord, tmp_path, CLIENT)
-    words = talk(bar)
 
-    async with bar.host() as host:
-        words.say()
-        await words.answered()
-        discord.gateway.close(code)
-        await until(lambda: host.clients["bar"].state == "unauthorized")
-        words.say(2)
+FOR_GOOD = {f"close {code}": code for code in (4004, *range(4010, 4015))}
+
+
+async def test_what_needs_its_operator_is_made_up_for_afterwards(discord: Discord, tmp_path: Path) -> None:
+    struck = bots(discord, tmp_path, FOR_GOOD)
+
+    async def ended(fault: str, it: Bot) -> None:
+        it.words.say()
+        await it.words.answered()
+        close(FOR_GOOD[fault])(it)
+        await until(lambda: host.clients[it.name].state == "unauthorized")
+        it.words.say(2)
+
+    async with host_of(struck) as host:
+        await at_once(struck, ended)
         await host.reload()
-        await words.answered(15)
-        await words.settled(host)
+        await at_once(struck, lambda fault, it: it.words.answered(15))
+        await settled(struck, host)
 
 
-FIRST = {
-    "nothing listens": None,
-    "gateway 503": (Connect(times=2), status(503)),
-    "gateway 429": (Connect(times=2), page(429)),
-    "gateway cut": (Connect(times=2), reset()),
-    "login 503": (Rest("GET", "/users/@me$", times=2), status(503)),
-    "login 429 without Via": (Rest("GET", "/users/@me$"), rate_limited(1, via=False)),
-    "login cut": (Rest("GET", "/users/@me$", times=4), reset()),
-    "login hangs": (Rest("GET", "/users/@me$"), hang()),
+# --- the start ------------------------------------------------------------------------------------------------------
+
+FIRST: dict[str, Strike] = {
+    "gateway 503": lambda it: it.discord.faults.add(Connect(it.handshake, times=2), status(503)),
+    "gateway 429": lambda it: it.discord.faults.add(Connect(it.handshake, times=2), page(429)),
+    "gateway cut": lambda it: it.discord.faults.add(Connect(it.handshake, times=2), reset()),
+    "login 503": lambda it: it.rest(LOGIN, status(503), times=2),
+    "login 429 without Via": lambda it: it.rest(LOGIN, rate_limited(1, via=False)),
+    "login cut": lambda it: it.rest(LOGIN, reset(), times=4),
+    "login hangs": lambda it: it.rest(LOGIN, hang()),
 }
 
 
-@pytest.mark.parametrize("fault", FIRST)
-async def test_a_start_that_fails_is_made_up_for(discord: Discord, tmp_path: Path, fault: str) -> None:
-    bar = scene(discord, tmp_path, CLIENT)
-    words = talk(bar)
-    async with bar.host() as host:
-        words.say()
-        await words.answered()
-        await words.settled(host)
-    words.say(2)
+async def met(struck: Bots) -> None:
+    """They have lived before, and been told something since."""
+    async with host_of(struck) as host:
+        for it in struck.values():
+            it.words.say()
+        await at_once(struck, lambda fault, it: it.words.answered())
+        await settled(struck, host)
+    for it in struck.values():
+        it.words.say(2)
 
-    struck = FIRST[fault]
-    if struck:
-        discord.faults.add(*struck)
-    else:
-        await discord.down()
-    async with bar.host(connected=False) as host:
-        if not struck:
-            await until(lambda: host.clients["bar"].state == "waiting")
-            await discord.up()
-        await words.answered(25)
-        await words.settled(host)
 
+async def test_a_start_that_fails_is_made_up_for(discord: Discord, tmp_path: Path) -> None:
+    struck = bots(discord, tmp_path, FIRST)
+    await met(struck)
+    for fault, it in struck.items():
+        FIRST[fault](it)
+
+    async with host_of(struck, connected=False) as host:
+        await at_once(struck, lambda fault, it: it.words.answered(25))
+        await settled(struck, host)
+
+
+async def test_a_start_where_nothing_listens_is_made_up_for(discord: Discord, tmp_path: Path) -> None:
+    struck = bots(discord, tmp_path, ["nothing listens"])
+    await met(struck)
+    await discord.down()
+
+    async with host_of(struck, connected=False) as host:
+        await until(lambda: host.clients["bar"].state == "waiting")
+        await discord.up()
+        await at_once(struck, lambda fault, it: it.words.answered(25))
+        await settled(struck, host)
+
+
+# --- sending --------------------------------------------------------------------------------------------------------
 
 REST: dict[str, tuple[Fault, float]] = {
     "429 bucket": (rate_limited(0.3), 15),
@@ -221,22 +318,24 @@ REST: dict[str, tuple[Fault, float]] = {
     "timeout before": (hang(), 20),
     "timeout after": (hang(after=True), 20),
 }
+REPEATED = ("500 after", "502 after", "504 after", "502 page after")
+"""What the library itself says again at once, trusting in the nonce."""
 
 
 @pytest.mark.parametrize("nonces", ["known", "forgotten"])
-@pytest.mark.parametrize("fault", REST)
-async def test_an_answer_fails_and_arrives_once(discord: Discord, tmp_path: Path, fault: str, nonces: str) -> None:
-    wrong, seconds = REST[fault]
-    bar = scene(discord, tmp_path, CLIENT)
-    words = talk(bar)
-    library_repeats = fault in ("500 after", "502 after", "504 after", "502 page after")
-    if nonces == "forgotten" and not library_repeats:
+async def test_an_answer_fails_and_arrives_once(discord: Discord, tmp_path: Path, nonces: str) -> None:
+    if nonces == "forgotten":
         discord.nonces.lasts = 0.0
-    discord.faults.add(Rest(POST, "/messages$", nth=2, times=2), wrong)
+    struck = bots(discord, tmp_path, [fault for fault in REST if nonces == "known" or fault not in REPEATED])
 
-    async with bar.host() as host:
-        words.say(2)
-        await words.answered(seconds)
-        await words.settled(host)
+    async def endure(fault: str, it: Bot) -> None:
+        wrong, seconds = REST[fault]
+        it.rest(POST, wrong, nth=2, times=2)
+        it.words.say(2)
+        await it.words.answered(seconds)
+
+    async with host_of(struck) as host:
+        await at_once(struck, endure)
+        await settled(struck, host)
 
     assert discord.breaches == []

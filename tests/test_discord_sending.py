@@ -241,6 +241,8 @@ async def test_a_request_that_hangs_holds_up_no_other_room(discord: Discord, tmp
         await ask(bar)
         discord.say(bar.anna, cellar, "hello", mentions=[bar.tifa])
         await bar.answered("you said: @Tifa hello", channel=cellar)
+        # What hangs is cut, or the end of the host would wait for it.
+        await discord.down()
 
 
 async def test_what_was_said_during_an_outage_is_delivered_after_it(discord: Discord, tmp_path: Path) -> None:
@@ -283,6 +285,7 @@ async def test_a_very_long_answer_may_come_as_a_file(discord: Discord, tmp_path:
 
 
 async def test_a_very_long_answer_may_go_on_in_a_thread(discord: Discord, tmp_path: Path) -> None:
+    discord.clock.speed = 20
     bar = scene(discord, tmp_path, "long: { as: thread, over: 2 }", files=saying(LONG))
 
     async with bar.host() as host:

@@ -107,6 +107,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(180)
 async def test_twenty_random_faults_lose_and_double_nothing(discord: Discord, tmp_path: Path) -> None:
+    discord.clock.speed = 10
     print(await endured(discord, tmp_path, 20, seed=5))
 
     assert discord.breaches == []

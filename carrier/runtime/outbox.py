@@ -30,7 +30,7 @@ class Sender:
     name: str
     client: Client
     ledger: Ledger
-    first_pause: float = FIRST_PAUSE
+    first_pause: float = field(default_factory=lambda: FIRST_PAUSE)
     dry_run: bool = False
     """Nothing is sent; all else is as if it were."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)

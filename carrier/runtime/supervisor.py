@@ -36,7 +36,7 @@ class LivingClient:
     client: Client
     sender: Sender
     deliver: Deliver
-    first_pause: float = FIRST_PAUSE
+    first_pause: float = field(default_factory=lambda: FIRST_PAUSE)
     state: Literal["starting", "running", "waiting", "unauthorized", "ended"] = "starting"
     problem: str = ""
     serves: asyncio.Event = field(default_factory=asyncio.Event)

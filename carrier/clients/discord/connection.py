@@ -30,6 +30,8 @@ LONGEST_RATE_LIMIT = 60.0
 GUILDS_SECONDS = 0.5
 """How long no further guild has come in when all are there."""
 CLOSE_SECONDS = 3.0
+ANEW = (1.0, 3.0)
+"""Between how many seconds Discord wants a client to wait before it begins anew."""
 UNACKNOWLEDGED = 1.75
 """Heartbeat intervals without an answer after which nobody is there."""
 LAST_SESSIONS = 5
@@ -127,8 +129,7 @@ class Bot(discord.Client):
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not initial:
-            # Discord wants a client to wait a little before it begins anew.
-            await asyncio.sleep(random.uniform(1.0, 3.0))
+            await asyncio.sleep(random.uniform(*ANEW))
             await self._identifies.next()
 
     def shard_here(self, shard: int) -> None:

@@ -28,7 +28,7 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Connections to the gateway: the handshake itself; that of a resume has the path `/resume`."""
+    """Connections to the gateway: the handshake itself; that of a bot that resumes has the path `/resume/ID`."""
 
     path: str = ""
     nth: int = 1

@@ -205,7 +205,7 @@ class Gateway:
                 "user": {**payloads.user(bot.user), "verified": True, "mfa_enabled": False, "email": None, "flags": 0},
                 "guilds": [{"id": str(it.id), "unavailable": True} for it in mine],
                 "session_id": session.id,
-                "resume_gateway_url": self.resume_url or f"{self.core.gateway_url}resume",
+                "resume_gateway_url": self.resume_url or f"{self.core.gateway_url}resume/{bot.id}",
                 "shard": list(session.shard),
                 "application": {"id": application["id"], "flags": application["flags"]},
                 "private_channels": [],
