@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import loop, reload, uploads
+from benchmarks import discord, loop, reload, uploads
 from benchmarks.hosts import Running, host
 from benchmarks.load import Talker, percentile, sentence
 from benchmarks.printing import row
@@ -120,6 +120,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carrier-bench-") as folder:
         asyncio.run(measure(Path(folder)))
     loop.main()
+    discord.main()
     reload.main()
     uploads.main()
 
