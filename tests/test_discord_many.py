@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from carrier.testing.discord import Discord
+from carrier.testing.discord.limits import Rate
 from carrier.testing.hosts import until
 from tests.discord_scene import Scene, scene
 
@@ -39,6 +40,22 @@ async def one_of_many_fails(discord: Discord, bar: Scene, count: int) -> float:
 
 async def test_of_eight_bots_one_that_fails_leaves_the_others_as_they_are(discord: Discord, tmp_path: Path) -> None:
     await one_of_many_fails(discord, scene(discord, tmp_path), 8)
+
+
+async def test_a_bot_that_is_asked_everywhere_at_once_keeps_below_the_rate_limit(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carrier.clients.discord.pacing.REQUESTS_A_SECOND", 8)
+    discord.limits.everything = Rate(10, 1.0)
+    bar = scene(discord, tmp_path)
+    rooms = [discord.world.text(bar.guild, f"room-{number}") for number in range(12)]
+
+    async with bar.host():
+        for room in rooms:
+            discord.say(bar.anna, room, "hello", mentions=[bar.tifa])
+        await discord.until(lambda: all(discord.said(room, bar.tifa) for room in rooms), 30)
+
+    assert discord.breaches == []
 
 
 @pytest.mark.torture

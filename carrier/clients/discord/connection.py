@@ -16,7 +16,7 @@ from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import HTTPClient, Route
 from yarl import URL
 
-from carrier.clients.discord.pacing import STARTS, Identifies
+from carrier.clients.discord.pacing import STARTS, Identifies, Requests
 from carrier.clients.discord.reasons import why_it_ended
 from carrier.config.models.discord import DiscordSettings
 from carrier.errors import ClientError, Passing
@@ -65,11 +65,14 @@ class _Http(HTTPClient):
 
     def __init__(self, settings: DiscordSettings, loop: asyncio.AbstractEventLoop):
         super().__init__(loop, max_ratelimit_timeout=LONGEST_RATE_LIMIT)
-        self._api = settings.endpoint.api
+        self._api, self._requests = settings.endpoint.api, Requests()
         self.gateway = URL(settings.endpoint.gateway) if settings.endpoint.gateway else None
 
     async def request(self, route: Route, **more: Any) -> Any:
         route.url = route.url.replace(Route.BASE, self._api, 1)
+        # Who gave a command waits three seconds, and what answers it does not count.
+        if not route.path.startswith("/interactions/"):
+            await self._requests.next()
         more.setdefault("timeout", aiohttp.ClientTimeout(total=REQUEST_SECONDS))
         return await super().request(route, **more)
 

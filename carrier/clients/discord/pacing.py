@@ -1,4 +1,4 @@
-"""How often a client may begin anew: sessions within an hour, and starts of several clients one after the other."""
+"""How often a client may do something: begin a session, start beside others, ask Discord for anything at all."""
 
 import asyncio
 import time
@@ -11,6 +11,9 @@ IDENTIFY_EVERY = 5.5
 """Seconds between two sessions of one token: Discord wants five, by its own clock."""
 START_EVERY = 0.1
 """Seconds between the starts of two clients of one process."""
+
+REQUESTS_A_SECOND = 40
+"""Of one bot; Discord takes fifty, as they arrive."""
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
 
@@ -55,3 +58,18 @@ class Starts:
 
 STARTS = Starts()
 """Of all clients of this process."""
+
+
+class Requests:
+    """Lets a bot ask no more than Discord takes: where it refuses one of many, it refuses all that follow."""
+
+    def __init__(self) -> None:
+        self._begun: deque[float] = deque(maxlen=REQUESTS_A_SECOND)
+
+    async def next(self) -> None:
+        now = time.monotonic()
+        is_full = len(self._begun) == REQUESTS_A_SECOND
+        at = max(now, self._begun[0] + 1.0) if is_full else now
+        self._begun.append(at)
+        if at > now:
+            await asyncio.sleep(at - now)
