@@ -23,7 +23,6 @@ from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Intake, Place
 from carrier.ledger.known import Known
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
-from carrier.ledger.turns import send
 from carrier.living.clients import Clients
 from carrier.living.reloading import Overtaken, Reloaded, Reloads
 from carrier.living.swapping import Broken, Living, LivingAgent
@@ -82,7 +81,7 @@ class Host:
         self.ledger, self.memories, self.watchers = ledger, memories, watchers
         self.mutes = Mutes(ledger)
         self.handovers = Handovers(ledger, lambda name: name in self.agents)
-        abilities = Abilities(self._client, settings.data)
+        self.abilities = abilities = Abilities(self._client, settings.data)
         self.later = Later(ledger, memories, self._definition, self._tell_sender, abilities.split)
         limits = settings.limits
         self.turns = Turns(
@@ -120,6 +119,7 @@ class Host:
             lambda: {name: living.agent for name, living in self.agents.items()},
             self.inbox.queue,
             self._tell_sender,
+            send=abilities.send,
         )
         self.schedules = Controls(self.scheduler)
         self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self._clock_is_wrong)
@@ -399,7 +399,7 @@ class Host:
         if outgoing is None:
             return
         try:
-            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
+            await self.ledger.write(partial(self.abilities.send, clock=clock, outgoing=outgoing))
         except LedgerError as error:
             log.error("%s cannot be told: %s", outgoing.room, error)
         self._tell_sender(outgoing.client)

@@ -237,7 +237,7 @@ class OpenTurn:
             if self.slot:
                 self._ask(connection, clock, self._end_slot(connection, clock, self.slot, response, error))
             elif notice:
-                rows.send(connection, clock, notice)
+                self.turns.abilities.send(connection, clock, notice)
             return close(connection, clock)
 
         self._keep_handover()
@@ -388,8 +388,8 @@ class OpenTurn:
         return found
 
     def _ask(self, connection: Connection, clock: Any, asks: Outgoing | None) -> None:
-        for outgoing in self.turns.abilities.split(named(self.agent, asks)) if asks else ():
-            rows.send(connection, clock, outgoing)
+        if asks:
+            self.turns.abilities.send(connection, clock, named(self.agent, asks))
 
     def _room_of_decisions(self, connection: Connection) -> str:
         """Where what somebody decides is followed up: where this is talked about, whoever asked whom on the way."""
@@ -452,8 +452,8 @@ class OpenTurn:
         text = f"{result.call.name} in {self.message.room} is in doubt: {result.text}"
         notice = trouble(self.agent, f"{self.id}/{name}/trouble", text) if result.status == "in doubt" else None
         if notice:
-            client = notice.client
-            yield Write(partial(rows.send, outgoing=notice), lambda _: self.turns.more_to_send(client))
+            client, send = notice.client, self.turns.abilities.send
+            yield Write(partial(send, outgoing=notice), lambda _: self.turns.more_to_send(client))
 
     def _speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""

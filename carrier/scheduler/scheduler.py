@@ -23,7 +23,7 @@ from carrier.scheduler import due
 from carrier.scheduler.filing import filed, message, micros, moment, ordered, timing
 from carrier.scheduler.timers import Timers
 from carrier.scheduler.wall import Wall
-from carrier.types import Agent, Schedule
+from carrier.types import Agent, Outgoing, Schedule
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ class Standing:
     """When there is something to do next: a slot begins, or its words have to be made."""
 
 
+Send = Callable[[Connection, Clock, Outgoing], None]
+"""Queues words for a client."""
+
+
 class Scheduler:
     """Looks at what the ledger says of each schedule and takes in what has come up; a turn does the work.
 
@@ -68,10 +72,11 @@ class Scheduler:
         more_to_send: Callable[[str], None],
         wall: Wall | None = None,
         look: float = LOOK,
+        send: Send = send,
     ):
         """`schedules` are those that the files say, `agents` those that live."""
         self.ledger, self._schedules, self.agents = ledger, schedules, agents
-        self.queue, self._more_to_send = queue, more_to_send
+        self.queue, self._more_to_send, self._send = queue, more_to_send, send
         self.wall, self._look = wall or Wall(), look
         self.wake = asyncio.Event()
         self.stopping = False
@@ -241,7 +246,7 @@ class Scheduler:
         def tell(connection: Connection, clock: Clock) -> list[Slot]:
             fresh = slots.tell(connection, name)
             if fresh and (outgoing := notice(room, f"{name}/notice/{clock.tick()}", told_of(fresh), fresh[-1].agent)):
-                send(connection, clock, outgoing)
+                self._send(connection, clock, outgoing)
             return fresh
 
         if fresh := await self._write(tell):
