@@ -284,7 +284,7 @@ class Host:
 
     def _arrivals(self, client: str) -> Arrivals:
         data = self._at_start.data
-        forgetting = Forgetting(self.ledger, self.memories, data)
+        forgetting = Forgetting(self.ledger, self.memories, data, self.handovers)
         length = self.inbox.lanes.length
         commands = Commands(self.decisions, forgetting, self.mutes.mute, self._admits, self._answering, length)
         return Arrivals(client, self.inbox, self.ledger, self.memories, data, commands)
