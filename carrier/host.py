@@ -75,12 +75,11 @@ class Host:
         self.mutes = Mutes(ledger)
         self.handovers = Handovers(ledger, here.agents.__contains__)
         self.routing = Routing(here, ledger.clock, self.mutes, self.handovers)
-        self.telling = Telling(here, ledger)
-        self.inbox = self._make_inbox()
         self.abilities = Abilities(here.client, catalog.host.data)
-        split = self.abilities.split
-        self.calendar = Calendar(here, ledger, self.inbox, self.telling, self.mutes, split)
-        self.later = Later(ledger, memories, here.definition, here.more_to_send, split)
+        self.telling = Telling(here, ledger, self.abilities.send)
+        self.inbox = self._make_inbox()
+        self.calendar = Calendar(here, ledger, self.inbox, self.telling, self.mutes, self.abilities.send)
+        self.later = Later(ledger, memories, here.definition, here.more_to_send, self.abilities.split)
         self.jobs = Jobs(ledger, memories, here.runtime)
         self.exporter = Exporter(ledger, event_log(catalog.host.data))
         self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self.calendar.clock_is_wrong)
@@ -150,7 +149,7 @@ class Host:
     def _arrivals(self, client: str) -> Arrivals:
         ledger, memories, data, inbox = self.ledger, self.memories, self.settings.data, self.inbox
         admits, answering, waiting = self.routing.admits, self.routing.answering_there, inbox.lanes.length
-        forgetting = Forgetting(ledger, memories, data)
+        forgetting = Forgetting(ledger, memories, data, self.handovers)
         commands = Commands(self.decisions, forgetting, self.mutes.mute, admits, answering, waiting)
         return Arrivals(client, inbox, ledger, memories, data, commands)
 

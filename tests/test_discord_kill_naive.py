@@ -4,12 +4,12 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from carrier.testing.hosts import SECONDS, HostProcess
 from carrier.testing.projects import Project
-from tests.discord_kill import QUICK, RUN, Load, begun, finished, load_in, place
+from tests.discord_kill import MOMENT, PROGRAM, QUICK, RUN, Load, begun, finished, load_in, place
 
 FORGETFUL = """
 from carrier.ledger import outbox
@@ -54,10 +54,8 @@ def program(naive: str) -> tuple[str, ...]:
     return ("-c", QUICK + naive + RUN)
 
 
-async def died_after(
-    load: Load, project: Project, host: HostProcess, holds: Callable[[], Awaitable[bool]]
-) -> list[str]:
-    """What is wrong after one word, where a host is killed as soon as this holds, and a good one follows."""
+async def died_once(load: Load, host: HostProcess, holds: Callable[[], Awaitable[bool]]) -> None:
+    """Somebody says one word, and the host is killed as soon as this holds."""
     try:
         async with asyncio.timeout(SECONDS):
             await load.say(load.rooms[0])
@@ -65,9 +63,6 @@ async def died_after(
                 await asyncio.sleep(0)
     finally:
         await host.kill()
-    with suppress(AssertionError):
-        await finished(load, project, 8)
-    return await load.wrong()
 
 
 async def died_before_it_heard(load: Load, project: Project, naive: str = "") -> list[str]:
@@ -79,7 +74,9 @@ async def died_before_it_heard(load: Load, project: Project, naive: str = "") ->
     async def is_said() -> bool:
         return len(await load.answers(load.rooms[0])) == 2
 
-    return await died_after(load, project, host, is_said)
+    await died_once(load, host, is_said)
+    await finished(load, project)
+    return await load.wrong()
 
 
 async def test_a_host_that_sends_before_it_records_answers_twice(tmp_path: Path) -> None:
@@ -93,11 +90,25 @@ async def test_a_host_that_sends_before_it_records_is_the_only_one_that_does(tmp
         assert await died_before_it_heard(*await load_in(there, tmp_path, 3)) == []
 
 
+async def wrong_after_another_word(load: Load, project: Project) -> list[str]:
+    """What is wrong once a good host has answered what was said to it."""
+    host, room = await HostProcess.start(project, PROGRAM), load.rooms[0]
+    try:
+        await load.place.until_connected()
+        await load.say(room)
+        async with asyncio.timeout(SECONDS):
+            while load.said[room][-1] not in await load.answers(room):  # noqa: ASYNC110
+                await asyncio.sleep(MOMENT)
+    finally:
+        await host.kill()
+    return await load.wrong()
+
+
 async def test_a_host_that_takes_as_read_what_it_has_not_stored_loses_it(tmp_path: Path) -> None:
     async with place() as there:
         load, project = await load_in(there, tmp_path, 4)
         await (await begun(load, project)).kill()
-        host = await HostProcess.start(project, program(HASTY))
+        hasty = await HostProcess.start(project, program(HASTY))
         await there.until_connected()
 
         async def is_read() -> bool:
@@ -105,4 +116,5 @@ async def test_a_host_that_takes_as_read_what_it_has_not_stored_loses_it(tmp_pat
             with closing(sqlite3.connect(path)) as ledger:
                 return ledger.execute("SELECT 1 FROM cursors WHERE position = ?", (last,)).fetchone() is not None
 
-        assert await died_after(load, project, host, is_read) == ["word-4 was answered 0 times"]
+        await died_once(load, hasty, is_read)
+        assert await wrong_after_another_word(load, project) == ["word-4 was answered 0 times"]

@@ -363,3 +363,31 @@ async def test_a_sign_stands_at_a_message_while_its_answer_is_written(discord: D
         await discord.until(lambda: asked.reactions.get("👀") == [bar.tifa.id])
         await bar.answered("done")
         await discord.until(lambda: not asked.reactions.get("👀"))
+
+
+DOUBTFUL = {
+    "actions/pay.yaml": 'name: pay\ntype: python\nentrypoint: "actions/pay.py:pay"\n',
+    "actions/pay.py": "from carrier.errors import InDoubt\ndef pay():\n    raise InDoubt('nobody knows ' * 400)\n",
+    "agents.d/script.yaml": """\
+kind: script
+name: tifa
+rules:
+  - { after: pay, say: "I am not sure." }
+  - { call: { pay: {} } }
+""",
+}
+
+
+async def test_what_the_operator_is_told_is_cut_as_answers_are(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, files=DOUBTFUL)
+    back = discord.world.text(bar.guild, "back")
+    bar.files.write("agents.d/tifa.yaml", f"character: {{ bio: x }}\nactions: [pay]\nnotify: bar/{back.id}\n")
+
+    async with bar.host() as host:
+        await ask(bar)
+        await bar.answered("I am not sure.")
+        assert {state for state, _ in await states(host, 4)} == {"sent"}
+
+    told = discord.said(back, bar.tifa)
+    assert told[0].startswith("Tifa: pay in bar/")
+    assert " ".join(told).count("nobody knows") == 400

@@ -201,6 +201,18 @@ async def test_an_operator_ends_it(host: LittleHost) -> None:
     assert await host.handovers.end("chat/@anna") == []
 
 
+async def test_what_was_told_of_somebody_who_is_forgotten_is_told_no_more(host: LittleHost) -> None:
+    model = await handed(host, "One.", "Two.")
+
+    await host.handovers.forget("api:ben")
+    assert [each.summary for each in await _kept(host)] == ["Anna asks about her bill."]
+    await host.handovers.forget("api:anna")
+
+    assert (await say(host, "And now?")).agent == "billing"
+    assert "her bill" not in str(model.requests[-1].prompt.conversation)
+    assert [each.summary for each in await _kept(host)] == [""]
+
+
 async def _kept(host: LittleHost) -> list[Any]:
     return await host.ledger.read(partial(handovers.lasting, now=0))
 

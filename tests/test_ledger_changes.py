@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from carrier.interfaces import SayLater
 from carrier.ledger import changes, cursors
 from carrier.ledger.changes import Changed
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.goals import Changed as Changing
 from carrier.ledger.goals import change as set_goal
 from carrier.ledger.intake import take_in
+from carrier.ledger.later import plan
 from carrier.ledger.memory_log import refill, remember
 from carrier.ledger.rooms import recent
-from carrier.ledger.tables import facts, goal_changes, goals, inbox, journal, memory_log, messages, tombstones
+from carrier.ledger.tables import facts, goal_changes, goals, inbox, journal, later, memory_log, messages, tombstones
 from carrier.ledger.turns import start, take
 from carrier.types import Attachment, GoalChange, Memory, Message
 
@@ -97,6 +99,9 @@ async def test_what_is_forgotten_is_nowhere_and_does_not_come_back(ledger: Ledge
         lambda it: start(it, ledger.clock, f"{ID}@tifa", "tifa", "prompt", "value")  # holds what was said
     )
     await ledger.write(lambda it: it.exec_driver_sql("UPDATE turns SET state = 'closed'"))
+    for turn in (f"{ID}@tifa", "bar:2@tifa"):
+        said = SayLater(turn, "You wanted to be reminded", 10, 5)
+        await ledger.write(partial(plan, clock=ledger.clock, said=said, agent="tifa", room="bar/a", turn=turn))
     learned = [
         Memory("f1", "tifa", "bar/a", "discord:1", "fact", "Has a cat", 1, source_ids=(ID,)),
         Memory("f2", "tifa", "bar/a", "discord:1", "fact", "Likes soup", 1, source_ids=(ID, "bar:2")),
@@ -107,6 +112,7 @@ async def test_what_is_forgotten_is_nowhere_and_does_not_come_back(ledger: Ledge
 
     assert await column(ledger, messages.c.text) == [""]
     assert await column(ledger, journal.c.name) == []
+    assert await column(ledger, later.c.id) == ["bar:2@tifa"]
     assert await column(ledger, facts.c.id) == ["f2"]
     assert {"f1", f"{ID}@tifa"} <= set(what.forgotten) & set(await column(ledger, tombstones.c.id))
     assert await column(ledger, memory_log.c.id) == ["f2"]

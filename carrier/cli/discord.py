@@ -1,12 +1,13 @@
 """The commands about Discord: the link that invites a bot, and a Discord on this machine to talk with one's agents."""
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carrier.cli.project import agent_names
-from carrier.cli.running import run
 from carrier.errors import CarrierError
 
 if TYPE_CHECKING:
@@ -61,5 +62,6 @@ def dev_discord(
 ) -> None:
     """Open a Discord on this machine, and talk there with your agents. Nothing of it leaves the machine."""
     agent = next(iter(agent_names(context, "")), "NAME")
-    # By its name, as all that a host itself has no part of.
-    run(import_module("carrier.testing.discord.dev").live(port, bot, user, agent))
+    options = ["--port", str(port), "--user", user, "--agent", agent, *(f"--bot={name}" for name in bot)]
+    # In place of this process: Ctrl-C and signals reach it as they are.
+    os.execv(sys.executable, [sys.executable, "-m", "carrier.testing.discord.dev", *options])

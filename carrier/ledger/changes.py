@@ -17,6 +17,7 @@ from carrier.ledger.tables import (
     goals,
     inbox,
     journal,
+    later,
     memory_log,
     messages,
     tombstones,
@@ -110,10 +111,12 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
 
 
 def _forget(connection: Connection, id: str) -> list[str]:
-    """Empty a message, the journals of the turns that answered it, and what was learned from it alone."""
+    """Empty a message, the journals of the turns that answered it with what they wanted said later, and what was
+    learned from it alone."""
     connection.execute(_set, {"of_id": id, "text": "", "attachments": "[]"})
     answering = select(turns.c.id).where(turns.c.message == id, turns.c.state == "closed")
     connection.execute(delete(journal).where(journal.c.turn.in_(answering)))
+    connection.execute(delete(later).where(later.c.turn.in_(answering)))
     learned = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
     found = [row.id for row in learned if load(Memory, row.body).source_ids == (id,)]
     connection.execute(delete(facts).where(facts.c.id.in_(found)))

@@ -95,6 +95,13 @@ def go_on(connection: Connection, room: str, holder: str, until: int) -> None:
     )
 
 
+def forget(connection: Connection, entity: str) -> set[str]:
+    """What was told of conversations that somebody has taken part in is kept no more; returns their rooms."""
+    rooms = select(messages.c.room).where(messages.c.sender == entity)
+    told = update(handovers).where(handovers.c.room.in_(rooms)).values(summary="")
+    return set(connection.execute(told.returning(handovers.c.room)).scalars())
+
+
 def lasting(connection: Connection, now: int) -> list[Handover]:
     """All that have not ended, the latest last."""
     rows = connection.execute(select(handovers).where(handovers.c.until > now).order_by(handovers.c.at))

@@ -9,7 +9,7 @@ from carrier.runtime.drafting import Drafting
 from carrier.runtime.editing import Editing
 from carrier.runtime.inbox import Inbox
 from carrier.runtime.muting import Mutes
-from carrier.runtime.speaking import Split
+from carrier.runtime.speaking import Send
 from carrier.scheduler.controls import Controls
 from carrier.scheduler.scheduler import Scheduler
 
@@ -17,16 +17,16 @@ from carrier.scheduler.scheduler import Scheduler
 class Calendar:
     """The scheduler, whose orders go through the inbox, and what makes, edits and publishes posts."""
 
-    def __init__(self, here: Here, ledger: Ledger, inbox: Inbox, telling: Telling, mutes: Mutes, split: Split):
+    def __init__(self, here: Here, ledger: Ledger, inbox: Inbox, telling: Telling, mutes: Mutes, send: Send):
         self._here = here
         self.scheduler = Scheduler(
-            ledger, here.schedules, here.definitions, inbox.queue, here.more_to_send, muted=mutes.by
+            ledger, here.schedules, here.definitions, inbox.queue, here.more_to_send, muted=mutes.by, send=send
         )
         self.controls = Controls(self.scheduler)
         self.posting = Posting(ledger, self.outlet, telling.tell_of_post, over=self.scheduler.wake.set)
         darkroom = open_darkroom(here.catalog.root, here.at_start.data)
         self.drafting = Drafting(ledger, darkroom, here.schedules)
-        self.editing = Editing(ledger, darkroom, self.look, here.definition, split, here.more_to_send)
+        self.editing = Editing(ledger, darkroom, self.look, here.definition, send, here.more_to_send)
 
     def look(self) -> None:
         """Something may be due now, or is over."""

@@ -2,13 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 
 from carrier.errors import LedgerError
 from carrier.ledger.engine import Ledger
-from carrier.ledger.turns import send
 from carrier.living.here import Here
 from carrier.runtime.notices import notice
+from carrier.runtime.speaking import Send
 from carrier.types import Post
 
 log = logging.getLogger(__name__)
@@ -20,6 +19,7 @@ class Telling:
 
     here: Here
     ledger: Ledger
+    send: Send
 
     async def tell(self, text: str, room: str = "") -> None:
         """In a room, or in the one for what concerns the whole host."""
@@ -28,7 +28,7 @@ class Telling:
         if outgoing is None:
             return
         try:
-            await self.ledger.write(partial(send, clock=clock, outgoing=outgoing))
+            await self.ledger.write(lambda connection: self.send(connection, clock, outgoing))
         except LedgerError as error:
             log.error("%s cannot be told: %s", outgoing.room, error)
         self.here.more_to_send(outgoing.client)

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from carrier.errors import ActionError
 from carrier.interfaces import Client
+from carrier.ledger.engine import Clock
+from carrier.ledger.turns import send
 from carrier.types import Attachment, Message, Outgoing, RoomView
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,11 @@ class Abilities:
         except Exception:
             log.exception("%s: an answer could not be split; it is sent as it is", outgoing.client)
             return [outgoing]
+
+    def send(self, connection: Connection, clock: Clock, outgoing: Outgoing) -> None:
+        """Queue words that no turn answers with, as the messages that the client takes."""
+        for message in self.split(outgoing):
+            send(connection, clock, message)
 
     def composing(self, message: Message, on: bool) -> None:
         able = getattr(self.living(message.client), "composing", None)

@@ -15,7 +15,7 @@ from carrier.ledger.asks import first_message
 from carrier.ledger.calls import Full, Limit
 from carrier.ledger.forms import dump
 from carrier.quoting import clean
-from carrier.runtime.speaking import to_send
+from carrier.runtime.speaking import named
 from carrier.runtime.turns import OpenTurn
 from carrier.types import ActionCall, ActionResult, Agent, Message, Outgoing
 
@@ -54,8 +54,7 @@ async def ask_approval(
         rows.note(connection, clock, turn.id, name, dump(ActionResult, result), "action")
         if new and settings.room:
             asks = _asks(turn, name, number, _told(turn.agent, number, asked, cause, shown))
-            for outgoing in to_send(turn.agent, asks, turn.turns.abilities.split):
-                rows.send(connection, clock, outgoing)
+            turn.turns.abilities.send(connection, clock, named(turn.agent, asks))
         return result, new
 
     turn.journal.submit(transaction)

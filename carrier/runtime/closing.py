@@ -17,7 +17,7 @@ from carrier.ledger.jobs import ReflectionDue
 from carrier.ledger.slots import Slot
 from carrier.runtime.notices import trouble
 from carrier.runtime.orders import end_slot, file_post, is_draft
-from carrier.runtime.speaking import to_send
+from carrier.runtime.speaking import named
 from carrier.runtime.turns import OpenTurn
 from carrier.types import SILENCE, ActionResult, Agent, Ended, Outgoing, Response
 
@@ -115,7 +115,7 @@ async def _close(turn: OpenTurn, response: Response, reflections: Sequence[Refle
         if turn.slot:
             _end_slot(connection, clock, turn, turn.slot, response, error)
         if notice:
-            rows.send(connection, clock, notice)
+            turn.turns.abilities.send(connection, clock, notice)
         return rows.close(connection, clock, turn.taken, turn.agent.name, closing)
 
     _keep_handover(turn)
@@ -141,8 +141,8 @@ def _end_slot(connection: Connection, clock: Clock, turn: OpenTurn, slot: Slot, 
     else:
         room, reason = turn.message.room, error or turn.excuse
         asks = end_slot(connection, clock, slot, turn.agent, turn.id, room, response, reason)
-    for outgoing in to_send(turn.agent, asks, turn.turns.abilities.split) if asks else ():
-        rows.send(connection, clock, outgoing)
+    if asks:
+        turn.turns.abilities.send(connection, clock, named(turn.agent, asks))
 
 
 def _keep_handover(turn: OpenTurn) -> None:

@@ -14,9 +14,8 @@ from carrier.ledger import approvals, slots
 from carrier.ledger import posts as rows
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
-from carrier.ledger.turns import send
 from carrier.runtime import drafts
-from carrier.runtime.speaking import Split, to_send
+from carrier.runtime.speaking import Send, named
 from carrier.types import Agent, Hosted, Post, PostContent, PostFile
 
 SECONDS = 1_000_000
@@ -41,7 +40,7 @@ class Editing:
     """Tells whoever drives posts that there is another one to look at."""
     agent: Callable[[str], Agent | None]
     """One that lives, by its name: in its room it is asked about a draft that was changed."""
-    split: Split
+    send: Send
     more_to_send: Callable[[str], None]
     """Tells a client's sender, by the client's name, that rows wait for it."""
 
@@ -159,8 +158,8 @@ class Editing:
         approvals.withdraw(connection, post.slot)
         if agent and post.state == "draft":
             asks = drafts.ask(connection, clock, agent, f"{post.id}/{post.version}", post)
-            for outgoing in to_send(agent, asks, self.split) if asks else ():
-                send(connection, clock, outgoing)
+            if asks:
+                self.send(connection, clock, named(agent, asks))
 
 
 def _only(post: Post, *states: str) -> None:

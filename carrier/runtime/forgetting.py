@@ -10,6 +10,7 @@ from carrier.interfaces import Memories
 from carrier.ledger import changes
 from carrier.ledger.changes import Changed
 from carrier.ledger.engine import Ledger
+from carrier.runtime.handovers import Handovers
 
 AT_ONCE = 100
 """Messages that are forgotten in one transaction."""
@@ -20,9 +21,11 @@ class Forgetting:
     ledger: Ledger
     memories: Memories
     data: Path
+    handovers: Handovers
 
     async def person(self, entity: str) -> int:
-        """Forget all that somebody has said, on whichever client, and what was learned of them; returns how much."""
+        """Forget all that somebody has said, on whichever client, what was learned of them, and what agents told one
+        another or wanted to say later because of it; returns how many messages."""
         ids = await self.ledger.read(partial(changes.said_by, entity=entity))
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]
@@ -30,6 +33,7 @@ class Forgetting:
             await follow(await self.ledger.write(withdraw), self.memories, self.data)
         learned = partial(changes.forget_learned, clock=self.ledger.clock, entity=entity)
         await follow(await self.ledger.write(learned), self.memories, self.data)
+        await self.handovers.forget(entity)
         return len(ids)
 
 

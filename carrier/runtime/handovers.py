@@ -88,10 +88,16 @@ class Handovers:
             self._by_place.pop((room, each.owner), None)
         return ended
 
+    async def forget(self, entity: str) -> None:
+        """Whoever answers goes on, and knows no more what it was told of conversations with somebody."""
+        rooms = await self.ledger.write(partial(rows.forget, entity=entity))
+        told = {place: each for place, each in self._by_place.items() if each.room in rooms}
+        self._by_place |= {place: replace(each, summary="") for place, each in told.items()}
+
     def told(self, prompt: Prompt, room: str, agent: str) -> Prompt:
         """A prompt with what the agent was told when the conversation came to it."""
         held = self.held(room, agent)
-        if held is None:
+        if held is None or not held.summary:
             return prompt
         note = Said("user", TOLD.format(giver=held.giver, summary=held.summary), held.giver)
         return replace(prompt, conversation=(note, *prompt.conversation))

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
+from carrier.ledger.engine import Clock
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import Speech
 from carrier.types import Agent, Memory, Outgoing
@@ -12,6 +15,8 @@ DOORS = frozenset({"api", "ask", "schedule"})
 
 Split = Callable[[Outgoing], Sequence[Outgoing]]
 """What a client sends as several messages."""
+Send = Callable[[Connection, Clock, Outgoing], None]
+"""Queues words for a client, in the transaction that is under way."""
 
 
 def speech(
@@ -42,9 +47,9 @@ def speech(
     if client in DOORS:
         return Speech(id, text, memory)
     outgoing = Outgoing(id, client, room, text, agent.name, reply_to)
-    return Speech(id, text, memory, to_send(agent, outgoing, split))
+    return Speech(id, text, memory, tuple(split(named(agent, outgoing))))
 
 
-def to_send(agent: Agent, outgoing: Outgoing, split: Split) -> tuple[Outgoing, ...]:
-    """As its client sends it, with the name that people know the agent by."""
-    return tuple(split(replace(outgoing, name=agent.character.display_name)))
+def named(agent: Agent, outgoing: Outgoing) -> Outgoing:
+    """With the name that people know the agent by."""
+    return replace(outgoing, name=agent.character.display_name)

@@ -243,8 +243,8 @@ class OpenTurn:
         text = f"{result.call.name} in {self.message.room} is in doubt: {result.text}"
         notice = trouble(self.agent, f"{self.id}/{name}/trouble", text) if result.status == "in doubt" else None
         if notice:
-            client = notice.client
-            yield Write(partial(rows.send, outgoing=notice), lambda _: self.turns.more_to_send(client))
+            client, send = notice.client, self.turns.abilities.send
+            yield Write(partial(send, outgoing=notice), lambda _: self.turns.more_to_send(client))
 
     def speech(self, place: str, text: str) -> rows.Speech:
         """Words of the agent's in this room, with what is kept of them and what has to be sent."""

@@ -19,6 +19,7 @@ from carrier.ledger.intake import Intake
 from carrier.ledger.slots import Batch, Book, Decided, Ending, Filed, Line, Slot
 from carrier.ledger.turns import send
 from carrier.runtime.notices import notice
+from carrier.runtime.speaking import Send
 from carrier.scheduler import due
 from carrier.scheduler.due import Due
 from carrier.scheduler.filing import filed, message, micros, moment, ordered, timing
@@ -72,10 +73,11 @@ class Scheduler:
         wall: Wall | None = None,
         look: float = LOOK,
         muted: Callable[[str], str] = lambda room: "",
+        send: Send = send,
     ):
         """`schedules` are those that the files say, `agents` those that live; `muted` says by whom a room is."""
         self.ledger, self._schedules, self.agents = ledger, schedules, agents
-        self.queue, self._more_to_send = queue, more_to_send
+        self.queue, self._more_to_send, self._send = queue, more_to_send, send
         self.wall, self._look, self._muted = wall or Wall(), look, muted
         self.wake = asyncio.Event()
         self.stopping = False
@@ -276,7 +278,7 @@ class Scheduler:
         def tell(connection: Connection, clock: Clock) -> list[Slot]:
             fresh = slots.tell(connection, name, but)
             if fresh and (outgoing := notice(room, f"{name}/notice/{clock.tick()}", told_of(fresh), fresh[-1].agent)):
-                send(connection, clock, outgoing)
+                self._send(connection, clock, outgoing)
             return fresh
 
         if fresh := await self._write(tell):

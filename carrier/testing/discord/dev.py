@@ -1,9 +1,15 @@
-"""A Discord to try agents on: the example's world, what a client needs to reach it, and a terminal to talk in it."""
+"""A Discord to try agents on: the example's world, what a client needs to reach it, and a terminal to talk in it.
 
+`python -m carrier.testing.discord.dev` is what `carrier-host dev-discord` starts.
+"""
+
+import argparse
 import re
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from carrier.cli.running import run
 from carrier.errors import CarrierError
 from carrier.testing.discord.example import Example, example
 from carrier.testing.discord.keyboard import Keyboard
@@ -51,3 +57,17 @@ def _client(discord: Discord, bot: Bot, variable: str, agent: str) -> str:
         f"kind: client\nname: {re.sub(r'[^a-z0-9]+', '-', bot.name.lower())}-local\ntype: discord\nagent: {agent}\n"
         f"token: ${{{variable}}}\nendpoint: {{ api: {discord.api}, gateway: {discord.gateway_url} }}"
     )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m carrier.testing.discord.dev")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--bot", action="append", required=True)
+    parser.add_argument("--user", default="you")
+    parser.add_argument("--agent", default="NAME", help="who answers, in the client that is shown")
+    given = parser.parse_args()
+    try:
+        run(live(given.port, given.bot, given.user, given.agent))
+    except CarrierError as error:
+        print(f"carrier-host: {error}", file=sys.stderr)
+        sys.exit(2)
