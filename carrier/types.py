@@ -289,6 +289,14 @@ class Memory:
     trust: Trust = "said"
     private: bool = False
     """Said in a direct message: it is recalled nowhere else."""
+    confidence: float = 1.0
+    """What part of its words stands in the words it was made of, 0 to 1; what is kept word for word has 1."""
+    other: str = ""
+    """Whom else it is about: of a claim, who it is made of."""
+    instead_of: str = ""
+    """The id of the memory whose place it takes."""
+    until: int = 0
+    """When it stopped holding; 0: it holds. Only the ledger knows: a memory store need not keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
-    "facts": ("agent", "lines"),
+    "facts": ("agent", "lines", "known"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
     "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
