@@ -361,12 +361,14 @@ class Exchange:
     response: Response | None = None
     known: Mapping[int, Memory] = field(default_factory=dict)
     """By number what is known already of those who spoke, and holds; only for a reflection that `knows`."""
+    people: tuple[Person, ...] = ()
+    """Who speaks in the room, the latest first; for one that `knows`."""
 
 
 class Reflection(Protocol):
     """An evaluator that runs after the answer, off its path; what it returns is kept.
 
-    It may have `knows`, a kind of memories: then it is told what is known of that kind.
+    It may have `knows`, a kind of memories: then it is told what is known of that kind, and who is there.
     """
 
     every: int

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, select, text
 
 from carrier.actions.recall import Recall
 from carrier.evaluators.facts import Facts
+from carrier.evaluators.relationships import Relationships
 from carrier.interfaces import Reflection, Turn
 from carrier.ledger import changes, learned
 from carrier.ledger.engine import open_ledger
@@ -239,6 +240,98 @@ async def test_what_was_taken_back_while_the_model_thought_is_not_learned(host: 
     assert await holds(host) == []
     left = select(journal.c.name).where(journal.c.turn.like("tifa/facts%"))
     assert (await host.ledger.read(lambda it: it.execute(left).all())) == []
+
+
+# --- relationships ---------------------------------------------------------------------------------------------------
+
+
+ANNA, BEN, EVE = ("Anna", "I am Ben's sister"), ("Ben", "hello"), ("Eve", "Anna is Ben's boss")
+
+
+async def related(
+    host: LittleHost, answer: str, *said: tuple[str, str], **more: Any
+) -> list[tuple[str, str, str, str]]:
+    """What is kept of who is what to whom, as (by whom, with whom, what, how far it is trusted)."""
+    reflecting(host, "relationships", Relationships, answer, every=len(said))
+    await hear(host, *said, **more)
+    found = [each for each in host.memories.kept.values() if each.kind == "relationship"]
+    return [(each.entity, each.other, each.text, each.trust) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Anna -> Ben: is Ben's sister", ("api:anna", "api:ben", "is Ben's sister", "said")),
+        ("- **anna** → Ben: sister", ("api:anna", "api:ben", "sister (to Ben)", "said")),
+        (
+            "Ben -> Anna: is Anna's brother; sister",
+            ("api:anna", "api:ben", "says of Ben: is Anna's brother; sister", "claimed"),
+        ),
+    ],
+    ids=["of themselves", "it names the other", "of the other"],
+)
+async def test_who_is_what_to_whom_is_kept_as_one_of_the_two_says_it(
+    host: LittleHost, answer: str, expected: tuple[str, str, str, str]
+) -> None:
+    assert await related(host, answer, ANNA, BEN) == [expected]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Anna -> Ben: is Ben's boss",
+        "Anna -> Carl: is Carl's aunt",
+        "Anna -> Anna: sister",
+        "Anna: is Ben's sister",
+        "none",
+    ],
+    ids=["a third person's words", "who is not there", "of one alone", "a fact", "nothing"],
+)
+async def test_what_neither_of_two_people_has_said_is_no_relationship(host: LittleHost, answer: str) -> None:
+    assert await related(host, answer, ("Anna", "hi"), BEN, EVE) == []
+
+
+async def test_who_spoke_before_and_the_agent_itself_may_be_the_other(host: LittleHost) -> None:
+    small = reflecting(host, "relationships", Relationships, "", "Anna -> Ben: my brother\nAnna -> Tifa: old friend")
+    await hear(host, BEN)
+    await hear(host, ("Anna", "Tifa is an old friend, Ben my brother"))
+
+    assert "Only these have names here:\nTifa, Anna, Ben." in small.requests[1].prompt.system
+    kept = [each for each in host.memories.kept.values() if each.kind == "relationship"]
+    assert [(each.other, each.confidence) for each in kept] == [("api:ben", 1.0), ("agent:tifa", 1.0)]
+
+
+async def test_a_relationship_gives_way_to_what_is_so_now(host: LittleHost) -> None:
+    answers = ("Anna -> Ben: works for Ben", "Anna -> Ben: left Ben (instead of 1)", "Anna -> Ben: left Ben")
+    small = reflecting(host, "relationships", Relationships, "", *answers)
+    for said in (BEN, ("Anna", "I work for Ben"), ("Anna", "I left Ben"), ("Anna", "so it is")):
+        await hear(host, said)
+
+    assert '1. Anna: "works for Ben"' in small.requests[2].prompt.system
+    assert await holds(host) == ["left Ben"]
+    assert len(await every_row(host)) == 2
+
+
+async def test_it_is_told_where_either_is_and_what_is_private_only_there(host: LittleHost) -> None:
+    sister = fact(1, "is Ben's sister", kind="relationship", other="api:ben")
+    secret = fact(2, "hides from Ben", kind="relationship", other="api:ben", room="api/dm", private=True)
+    await keep(host, sister, secret, fact(3, "says of Ben: owes 5", other="api:ben", trust="claimed"))
+
+    assert await holds(host, "Ben") == ["is Ben's sister"]
+    assert await holds(host, "Anna") == ["is Ben's sister", "says of Ben: owes 5"]
+    assert await holds(host, "Anna", here="api/dm") == ["hides from Ben", "is Ben's sister", "says of Ben: owes 5"]
+    assert await holds(host, "Eve") == []
+
+
+async def test_a_relationship_is_forgotten_with_either(host: LittleHost, tmp_path: Path) -> None:
+    with_ben = fact(1, "is Ben's sister", kind="relationship", other="api:ben")
+    await keep(host, with_ben, fact(2, "is Eve's aunt", kind="relationship", other="api:eve"))
+    host.memories.put([with_ben])
+
+    await Forgetting(host.ledger, host.memories, tmp_path, host.handovers).person("api:ben")
+
+    assert await holds(host, "Anna", "Ben") == ["is Eve's aunt"]
+    assert host.memories.kept == {}
 
 
 # --- forgotten, filled again, migrated -------------------------------------------------------------------------------

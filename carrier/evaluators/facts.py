@@ -1,14 +1,14 @@
 """A reflection: what people said about themselves, kept as facts."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from carrier.evaluators.founding import as_said, founded, is_new, lines_of_people, name_of, people, split
+from carrier.evaluators.founding import as_said, by_name, founded, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
-from carrier.types import Memory, Message
+from carrier.types import Memory, Message, Person
 
 FACT = re.compile(r"\s*(?:[-*•]\s+|\d+[.)]\s+)?\**(?P<name>[^:\n]{1,80}?)\**\s*:\**\s*(?P<fact>\S.*?)\s*")
 
@@ -46,40 +46,34 @@ class Facts:
         return self._memories(exchange, lines, answer)
 
     def _memories(self, exchange: Exchange, lines: Sequence[Message], answer: str) -> list[Memory]:
-        by_name: Mapping[str, Message] = people(lines)
+        people = by_name(speakers(lines))
         matches = [match for line in answer.splitlines() if (match := FACT.fullmatch(line))]
-        found = [match for match in matches if match["name"].casefold() in by_name]
+        found = [match for match in matches if match["name"].casefold() in people]
         memories = [
-            self._memory(exchange, lines, by_name[match["name"].casefold()], match["fact"], number)
+            self._memory(exchange, lines, people[match["name"].casefold()], match["fact"], number)
             for number, match in enumerate(found[: self._settings.at_most], start=1)
         ]
-        return [memory for memory in memories if _tells_more(memory, exchange, lines)]
+        return [memory for memory in memories if tells_more(memory, exchange, lines)]
 
-    def _memory(self, exchange: Exchange, lines: Sequence[Message], about: Message, fact: str, number: int) -> Memory:
+    def _memory(self, exchange: Exchange, lines: Sequence[Message], about: Person, fact: str, number: int) -> Memory:
         fact, instead_of = split(fact, exchange.known)
         source = founded(fact, about, lines)
-        who = source.line
-        own = who.sender == about.sender
-        text = fact if own else f"says of {name_of(about)}: {fact}"
+        own = source.who.id == about.id
+        text = fact if own else f"says of {about.name}: {fact}"
         return Memory(
             id=f"{exchange.agent.name}/facts/{lines[0].id}-{lines[-1].id}/{number}",
             agent=exchange.agent.name,
             room=exchange.room,
-            entity=who.sender,
+            entity=source.who.id,
             kind="fact",
             text=text[: self._settings.max_chars],
             at=lines[-1].at,
-            name=name_of(who),
-            source_ids=tuple(line.id for line in lines if line.sender == who.sender),
+            name=source.who.name,
+            source_ids=tuple(line.id for line in lines if line.sender == source.who.id),
             revision=exchange.agent.revision,
             trust=source.trust,
             private=any(line.direct for line in lines),
             confidence=source.confidence,
-            other="" if own else about.sender,
+            other="" if own else about.id,
             instead_of=instead_of,
         )
-
-
-def _tells_more(memory: Memory, exchange: Exchange, lines: Sequence[Message]) -> bool:
-    same = [each for each in exchange.known.values() if (each.entity, each.other) == (memory.entity, memory.other)]
-    return is_new(memory.text, lines, same, memory.instead_of)

@@ -4,14 +4,14 @@ forgotten."""
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts
 from carrier.quoting import folded
 from carrier.types import Memory
 
-LEARNED = ("fact",)
+LEARNED = ("fact", "relationship")
 """Kinds of memories that hold until something else takes their place."""
 MOST = 2000
 """How many of what an agent knows of some people are looked through, the newest."""
@@ -30,7 +30,10 @@ _about = (
     select(facts.c.body)
     .where(
         facts.c.agent == bindparam("of_agent"),
-        facts.c.entity.in_(bindparam("people", expanding=True)),
+        or_(
+            facts.c.entity.in_(bindparam("people", expanding=True)),
+            and_(facts.c.kind == "relationship", facts.c.other.in_(bindparam("people", expanding=True))),
+        ),
         facts.c.kind.in_(bindparam("kinds", expanding=True)),
         facts.c.until == 0,
     )
@@ -103,8 +106,8 @@ def about(
     here: str = "",
     kinds: Collection[str] = LEARNED,
 ) -> list[Memory]:
-    """What an agent learned of these people and still holds, what they said themselves first, then the newest; only in
-    this room, if one is given. What is private counts only `here`."""
+    """What an agent learned of these people, and of what others are to them, as far as it holds: what they said
+    themselves first, then the newest; only in this room, if one is given. What is private counts only `here`."""
     asked = {"of_agent": agent, "people": list(people), "kinds": list(kinds)}
     found = (load(Memory, body) for body in connection.execute(_about, asked).scalars())
     told = [

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Literal, Protocol
@@ -11,9 +11,10 @@ from typing import Literal, Protocol
 from carrier.errors import LedgerError
 from carrier.interfaces import Exchange, Memories, Reflection
 from carrier.ledger import jobs as rows
-from carrier.ledger import learned
+from carrier.ledger import learned, people
 from carrier.ledger.engine import Ledger
 from carrier.ledger.goals import Changed
+from carrier.ledger.rooms import END_OF_TIME
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.viewing import Ask
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 SECONDS = 120.0
 PAUSE = 60 * 1_000_000
 AT_ONCE = 20
-KNOWN = 60
-"""So much of what is known a reflection is told."""
+KNOWN, PEOPLE = 60, 40
+"""So much of what is known, and of who is there, a reflection is told."""
 LEDGER_PAUSE = 5.0
 """Seconds until a ledger that could not be written is tried again."""
 
@@ -97,8 +98,9 @@ class Jobs:
         if not lines:
             # All that was said was taken back meanwhile.
             return await self.ledger.write(partial(rows.drop, job=job))
-        known = await self._known(thinker.agent, getattr(reflection, "knows", ""), lines, journal)
-        exchange = Exchange(thinker.agent, job.room, lines, known=known)
+        exchange = Exchange(thinker.agent, job.room, lines)
+        if kind := getattr(reflection, "knows", ""):
+            exchange = await self._informed(exchange, kind, journal)
         found = await reflection(exchange, Asking(journal, thinker.ask))
         await journal.committed()
         memories = [each for each in found if isinstance(each, Memory)]
@@ -120,21 +122,21 @@ class Jobs:
         through = await journal.once("through", last, int)
         return tuple(line for line in lines if line.at <= through)
 
-    async def _known(self, agent: Agent, kind: str, lines: Sequence[Message], journal: Journal) -> Mapping[int, Memory]:
-        """What is known of those who spoke; numbered alike at each attempt, for an answer may be journaled."""
-        if not kind:
-            return {}
-        here = lines[-1].room
+    async def _informed(self, exchange: Exchange, kind: str, journal: Journal) -> Exchange:
+        """With what is known of those who spoke; numbered alike at each attempt, for an answer may be journaled."""
+        agent, here = exchange.agent, exchange.room
         room = here if agent.memory.scope == "room" else ""
-        people = {line.sender for line in lines}
-        query = partial(learned.about, agent=agent.name, people=people, room=room, most=KNOWN, here=here, kinds=(kind,))
+        spoke = {line.sender for line in exchange.lines}
+        query = partial(learned.about, agent=agent.name, people=spoke, room=room, most=KNOWN, here=here, kinds=(kind,))
 
         async def ids() -> list[str]:
             return [memory.id for memory in await self.ledger.read(query)]
 
         numbered = list(enumerate(await journal.once("known", ids, list[str]), start=1))
         kept = await self.ledger.read(partial(learned.those, ids=[id for _, id in numbered]))
-        return {number: kept[id] for number, id in numbered if id in kept}
+        known = {number: kept[id] for number, id in numbered if id in kept}
+        there = partial(people.present, agent=agent.name, room=here, before=END_OF_TIME, most=PEOPLE)
+        return replace(exchange, known=known, people=tuple(await self.ledger.read(there)))
 
     async def _failed(self, job: rows.Job, reason: str) -> None:
         again_at = self.ledger.clock.tick() + PAUSE * (job.attempts + 1)
