@@ -26,7 +26,7 @@ from carrier.interfaces import (
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, people
+from carrier.ledger import goals, later, learned, people
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
@@ -113,7 +113,7 @@ class Workshop:
         room = turn.message.room if turn.agent.memory.scope == "room" else ""
         ids = {person.id for person in about}
         here = turn.message.room
-        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
+        query = partial(learned.about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
         return await self.turns.ledger.read(query)
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:

@@ -1,7 +1,7 @@
 """What a part must look like: the protocols, and `Turn`, the one argument that user-written code receives."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -359,10 +359,17 @@ class Exchange:
     room: str
     lines: tuple[Message, ...]
     response: Response | None = None
+    known: Mapping[int, Memory] = field(default_factory=dict)
+    """By number what is known already of those who spoke, and holds; only for a reflection that `knows`."""
+    people: tuple[Person, ...] = ()
+    """Who speaks in the room, the latest first; for one that `knows`."""
 
 
 class Reflection(Protocol):
-    """An evaluator that runs after the answer, off its path; what it returns is kept."""
+    """An evaluator that runs after the answer, off its path; what it returns is kept.
+
+    It may have `knows`, a kind of memories: then it is told what is known of that kind, and who is there.
+    """
 
     every: int
     """It is due when so many messages have come into a room since it last ran."""

@@ -279,7 +279,7 @@ class Memory:
     room: str
     entity: str
     """Whom it is about or who said it."""
-    kind: Literal["message", "reply", "fact", "document"]
+    kind: Literal["message", "reply", "fact", "relationship", "document"]
     text: str
     at: int
     name: str = ""
@@ -289,6 +289,14 @@ class Memory:
     trust: Trust = "said"
     private: bool = False
     """Said in a direct message: it is recalled nowhere else."""
+    confidence: float = 1.0
+    """What part of its words stands in the words it was made of, 0 to 1; what is kept word for word has 1."""
+    other: str = ""
+    """Whom else it is about: of a claim, who it is made of; of a relationship, who it is with."""
+    instead_of: str = ""
+    """The id of the memory whose place it takes."""
+    until: int = 0
+    """When it stopped holding; 0: it holds. Only the ledger knows: a memory store need not keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0012"
+VERSION = "0010"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -262,6 +262,14 @@ facts = Table(
     Column("agent", String, nullable=False),
     Column("body", Text, nullable=False),  # the memory: unlike what was said, it stands nowhere else
     Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False, server_default=""),
+    Column("other", String, nullable=False, server_default=""),
+    Column("until", BigInteger, nullable=False, server_default=text("0")),  # when it stopped holding; 0: it holds
+    Column("superseded_by", String, nullable=False, server_default=""),  # what took its place
+    Index(None, "agent", "entity"),
+    Index(None, "agent", "other"),
+    Index(None, "superseded_by"),
 )
 
 goals = Table(
