@@ -149,6 +149,15 @@ class Waiting:
     """When, in microseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastResult:
+    """What came of an action in an earlier turn."""
+
+    result: ActionResult
+    seconds: float
+    """So long ago."""
+
+
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
@@ -187,6 +196,8 @@ class Given:
     """What an agent is after in a room, and for these people, as far as its memory goes."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
+    results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
+    """What came of the agent's last actions in the turn's room: so many, within so many seconds, the newest first."""
     colleague: Callable[[str], Agent | None] = lambda name: None
     """An agent of that name, as it lives now."""
     ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody

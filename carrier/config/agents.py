@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
     "facts": ("agent", "lines"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
 }
 """What each template is given; `chat` and `post` have what the agent's providers say beside it.
 
