@@ -1,7 +1,7 @@
 """What an agent's actions came to in the last turns of a room, out of their journals."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
@@ -29,7 +29,7 @@ _turns = (
     .limit(TURNS)
 )
 _ended = (
-    select(journal.c.turn, journal.c.value, journal.c.ended_at)
+    select(journal)
     .where(journal.c.turn.in_(bindparam("turns", expanding=True)), journal.c.kind == "action")
     .where(journal.c.ended_at > bindparam("since"))
     .order_by(journal.c.ended_at.desc())
@@ -51,7 +51,7 @@ def earlier(connection: Connection, clock: Clock, agent: str, room: str, most: i
     here, now = {"of_agent": agent, "of_room": room}, clock.tick()
     found = {row.turn_id: row for row in connection.execute(_turns, here)}
     since = now - int(seconds * _SECOND)
-    ended: Sequence[Row[Any]] = connection.execute(_ended, {"turns": list(found), "since": since}).all()
+    ended = connection.execute(_ended, {"turns": list(found), "since": since}).all()
     waiting = [load(ActionCall, call) for call in connection.execute(_waits, here).scalars()]
     standing = {turn for turn in {row.turn for row in ended} if _stands(connection, found[turn])}
     told = _told([row for row in ended if row.turn in standing], waiting)
