@@ -1,7 +1,8 @@
 """What an agent's actions came to in the last turns of a room, out of their journals."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -50,22 +51,19 @@ def earlier(connection: Connection, clock: Clock, agent: str, room: str, most: i
     """
     here, now = {"of_agent": agent, "of_room": room}, clock.tick()
     found = {row.turn_id: row for row in connection.execute(_turns, here)}
-    since = now - int(seconds * _SECOND)
-    ended = connection.execute(_ended, {"turns": list(found), "since": since}).all()
+    ended = connection.execute(_ended, {"turns": list(found), "since": now - int(seconds * _SECOND)}).all()
     waiting = [load(ActionCall, call) for call in connection.execute(_waits, here).scalars()]
-    standing = {turn for turn in {row.turn for row in ended} if _stands(connection, found[turn])}
-    told = _told([row for row in ended if row.turn in standing], waiting)
-    return [PastResult(result, (now - at) / _SECOND) for result, at in islice(told, most)]
+    stands = cache(lambda turn: _stands(connection, found[turn]))
+    told = ((load(ActionResult, row.value), row.ended_at) for row in ended if stands(row.turn))
+    news = (PastResult(result, (now - at) / _SECOND) for result, at in told if _is_news(result, waiting))
+    return list(islice(news, most))
 
 
-def _told(ended: Collection[Row[Any]], waiting: Collection[ActionCall]) -> Iterator[tuple[ActionResult, int]]:
-    still = [(call.name, call.arguments) for call in waiting]
-    for row in ended:
-        result: ActionResult = load(ActionResult, row.value)
-        is_silence = result.ends and not result.text
-        is_decided = result.status == "pending" and (result.call.name, result.call.arguments) not in still
-        if not (is_silence or is_decided):
-            yield result, row.ended_at
+def _is_news(result: ActionResult, waiting: Sequence[ActionCall]) -> bool:
+    """Whether something was done, or still waits: not mere silence, nor a call that was decided about since."""
+    if result.status != "pending":
+        return not result.ends or bool(result.text)
+    return any((call.name, call.arguments) == (result.call.name, result.call.arguments) for call in waiting)
 
 
 def _stands(connection: Connection, turn: Row[Any]) -> bool:
