@@ -130,9 +130,9 @@ class Workshop:
         return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
 
     async def _results(self, turn: Turn, most: int, seconds: float) -> list[PastResult]:
-        ledger, room = self.turns.ledger, turn.message.room
-        query = partial(results.earlier, agent=turn.agent.name, room=room, most=most, seconds=seconds)
-        return await ledger.read(partial(query, clock=ledger.clock))
+        here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
+        now = self.turns.ledger.clock.tick()
+        return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
 
     # --- an agent
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, and_, bindparam, select, text
 
 from carrier.interfaces import PastResult
 from carrier.ledger import approvals
-from carrier.ledger.engine import Clock
 from carrier.ledger.forms import load, to_message
 from carrier.ledger.tables import ANSWERED, inbox, journal, messages, turns
 from carrier.ledger.tables import approvals as asked
@@ -43,13 +42,13 @@ _withdrawn = select(messages.c.id).where(
 )
 
 
-def earlier(connection: Connection, clock: Clock, agent: str, room: str, most: int, seconds: float) -> list[PastResult]:
+def earlier(connection: Connection, agent: str, room: str, now: int, most: int, seconds: float) -> list[PastResult]:
     """What came of an agent's actions in a room within so many seconds, the newest first.
 
     Of a turn that goes back to words which were taken back or forgotten nothing is told. A call that has to be approved
     is told while it waits; after that, what came of it is.
     """
-    here, now = {"of_agent": agent, "of_room": room}, clock.tick()
+    here = {"of_agent": agent, "of_room": room}
     found = {row.turn_id: row for row in connection.execute(_turns, here)}
     ended = connection.execute(_ended, {"turns": list(found), "since": now - int(seconds * _SECOND)}).all()
     waiting = [load(ActionCall, call) for call in connection.execute(_waits, here).scalars()]
