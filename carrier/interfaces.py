@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
 from carrier.types import (
+    UNPRICED,
     ActionResult,
     Agent,
     Attachment,
@@ -24,6 +25,7 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    Prices,
     Recalled,
     Request,
     Response,
@@ -382,7 +384,11 @@ class Reflection(Protocol):
 
 
 class Model(Protocol):
-    """A language model. Errors are `ModelError`, with what may help."""
+    """A language model. Errors are `ModelError`, with what may help.
+
+    It may have `prices`, a coroutine that returns `types.Prices`: budgets in dollars hold what a question may cost by
+    them until its answer says what it did.
+    """
 
     name: str
     """As the operator would write it: `scripted/tifa`, `openai/gpt-5`."""
@@ -391,6 +397,13 @@ class Model(Protocol):
 
     def stream(self, request: Request) -> AsyncIterator[str | Completion]:
         """The text piece by piece, then the whole completion as the last item."""
+
+
+async def prices_of(model: object) -> Prices:
+    """What a model says of its prices."""
+    told = getattr(model, "prices", None)
+    found: Prices = await told() if told else UNPRICED
+    return found
 
 
 class Embedder(Protocol):
