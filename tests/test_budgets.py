@@ -15,12 +15,13 @@ import pytest
 
 from carrier.config.catalog import load
 from carrier.errors import ModelError
-from carrier.ledger import spending
-from carrier.ledger.engine import Clock
-from carrier.ledger.spending import Spent
+from carrier.ledger import spending, turns
+from carrier.ledger.engine import Clock, open_ledger
+from carrier.ledger.spending import Spent, Step
 from carrier.runtime import purses
+from carrier.testing.hosts import running_host
 from carrier.testing.models import ListedModel, calls
-from carrier.testing.projects import SMALL, write
+from carrier.testing.projects import SMALL, project, write
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
 from carrier.types import (
@@ -294,6 +295,19 @@ async def test_a_prompt_is_counted_with_its_pictures_and_its_tools() -> None:
     assert counted(tool) > counted() + 100
 
 
+@pytest.mark.parametrize(
+    ("longest", "needed", "held"),
+    [((50, 90), 90, 90), ((50, 0), 0, 4000), ((0,), 0, 4000), ((50,), 50, 50)],
+    ids=["of the fallback", "nobody says it of the fallback", "nobody says it", "said"],
+)
+def test_an_answer_is_as_long_as_the_models_may_make_it(longest: tuple[int, ...], needed: int, held: int) -> None:
+    said = [{"max_tokens": most} if most else {} for most in longest]
+    first, *others = [ModelProfile("large", "openai/dear", params=params) for params in said]
+    asked = purses.question(Request(Prompt("", ())), replace(first, fallback=tuple(others)), DEAR)
+
+    assert (asked.needs.tokens_out, asked.holds.tokens_out) == (needed, held)
+
+
 # --- and given back --------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +394,20 @@ async def test_what_a_killed_process_held_is_free_in_its_next_life(tmp_path: Pat
     assert left.held_tokens > 4000
     assert free == Spent(0.0, 0, 1, 0.0, 0)
     assert (resumed.outcome, settled) == ("answered", Spent(0.0, 7, 1, 0.0, 0))
+
+
+async def test_a_host_begins_with_nothing_held(tmp_path: Path) -> None:
+    files = project(tmp_path / "demo", SMALL)
+    async with open_ledger(files.data / "ledger.db") as ledger:
+        start = partial(turns.start, clock=ledger.clock, turn="t", agent="tifa", name="model/00", kind="model")
+        await ledger.write(start)
+        hold = partial(spending.reserve, clock=ledger.clock, step=Step("t", "model/00"), usage=Usage(500, 50, 0.5))
+        await ledger.write(hold)
+
+    async with running_host(files) as opened:
+        left = await opened.host.ledger.read(partial(spending.spent, agents=["tifa"]))
+
+    assert left == Spent(0.0, 0, 1, 0.0, 0)
 
 
 # --- from the files ------------------------------------------------------------------------------------------------

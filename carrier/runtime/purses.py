@@ -176,10 +176,11 @@ def _share(budget: Budget, taken: Spent, needs: Usage) -> float:
 
 def question(request: Request, model: ModelProfile, prices: Prices) -> Question:
     """What a question takes: its prompt as the state counts it, and an answer as long as one may be."""
-    read, longest = _prompt(request), _longest_answer(model)
-    # Without its word for it an answer has what the state leaves for it; that need not be there to the last token.
-    held = longest or int((model.window or WINDOW) * ANSWER)
-    return Question(_usage(read, longest, prices), _usage(read, held, prices))
+    read, said = _prompt(request), [_longest_answer(each) for each in (model, *model.fallback)]
+    # Where nobody says how long, it has what the state leaves for it, which need not be there to the last token.
+    needed = max(said) if all(said) else 0
+    held = needed or max(int((model.window or WINDOW) * ANSWER), *said)
+    return Question(_usage(read, needed, prices), _usage(read, held, prices))
 
 
 def _usage(read: int, written: int, prices: Prices) -> Usage:
@@ -187,9 +188,8 @@ def _usage(read: int, written: int, prices: Prices) -> Usage:
 
 
 def _longest_answer(model: ModelProfile) -> int:
-    """Tokens that an answer takes at most, where the `params` of the model or of a fallback say so."""
-    words = ("max_tokens", "max_completion_tokens")
-    said = [profile.params.get(word) for profile in (model, *model.fallback) for word in words]
+    """Tokens that an answer takes at most, where the model's `params` say so."""
+    said = [model.params.get(word) for word in ("max_tokens", "max_completion_tokens")]
     return max((most for most in said if isinstance(most, int)), default=0)
 
 
