@@ -20,6 +20,7 @@ from carrier.interfaces import Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Intake
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
+from carrier.ledger.spending import give_all_back
 from carrier.living.calendar import Calendar
 from carrier.living.clients import Clients
 from carrier.living.here import Here, LivingAgent
@@ -309,6 +310,7 @@ async def running(
     """
     async with AsyncExitStack() as opened:
         ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
+        await ledger.write(give_all_back)
         memories = await opened.enter_async_context(_memories(catalog, ledger))
         host = Host(catalog, ledger, memories, Watchers(), environment, record)
         opened.push_async_callback(host.exporter.export)

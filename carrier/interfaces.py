@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
 from carrier.types import (
+    UNPRICED,
     ActionResult,
     Agent,
     Attachment,
@@ -24,6 +25,7 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    Prices,
     Recalled,
     Request,
     Response,
@@ -149,6 +151,15 @@ class Waiting:
     """When, in microseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastResult:
+    """What came of an action in an earlier turn."""
+
+    result: ActionResult
+    seconds: float
+    """So long ago."""
+
+
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
@@ -187,6 +198,8 @@ class Given:
     """What an agent is after in a room, and for these people, as far as its memory goes."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
+    results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
+    """What came of the agent's last actions in the turn's room: so many, within so many seconds, the newest first."""
     colleague: Callable[[str], Agent | None] = lambda name: None
     """An agent of that name, as it lives now."""
     ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody
@@ -378,7 +391,11 @@ class Reflection(Protocol):
 
 
 class Model(Protocol):
-    """A language model. Errors are `ModelError`, with what may help."""
+    """A language model. Errors are `ModelError`, with what may help.
+
+    It may have `prices`, a coroutine that returns `types.Prices`: budgets in dollars hold what a question may cost by
+    them until its answer says what it did.
+    """
 
     name: str
     """As the operator would write it: `scripted/tifa`, `openai/gpt-5`."""
@@ -387,6 +404,13 @@ class Model(Protocol):
 
     def stream(self, request: Request) -> AsyncIterator[str | Completion]:
         """The text piece by piece, then the whole completion as the last item."""
+
+
+async def prices_of(model: object) -> Prices:
+    """What a model says of its prices."""
+    told = getattr(model, "prices", None)
+    found: Prices = await told() if told else UNPRICED
+    return found
 
 
 class Embedder(Protocol):

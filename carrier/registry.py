@@ -52,6 +52,7 @@ PROVIDERS = Parts(
         "facts": "carrier.providers.facts:Facts",
         "knowledge": "carrier.providers.knowledge:Knowledge",
         "goals": "carrier.providers.goals:Goals",
+        "recent_actions": "carrier.providers.recent_actions:RecentActions",
         "room": "carrier.providers.room:Room",
     },
     "carrier.providers",

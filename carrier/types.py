@@ -194,6 +194,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model takes for a token, in US dollars; 0: nobody knows."""
+
+    read: float = 0.0
+    written: float = 0.0
+
+
+UNPRICED = Prices()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole answer: text, calls, or both."""
 

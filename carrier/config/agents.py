@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
     "facts": ("agent", "lines", "known"),
     "relationships": ("agent", "lines", "known", "people"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
 }
 """What each template is given; `chat` and `post` have what the agent's providers say beside it.
 

@@ -151,7 +151,7 @@ spending = Table(
     Column("step", String, primary_key=True),
     Column("agent", String, nullable=False),
     Column("model", String, nullable=False, server_default=""),
-    Column("state", String, nullable=False),  # reserved | settled
+    Column("state", String, nullable=False),  # reserved | settled | failed | refused
     Column("tokens_in", Integer, nullable=False, server_default=text("0")),
     Column("tokens_out", Integer, nullable=False, server_default=text("0")),
     Column("cost", Float, nullable=False, server_default=text("0")),
