@@ -307,8 +307,9 @@ async def test_where_somebody_has_deleted_what_is_shown_the_answer_comes_anew(di
     assert texts(messages) == ["Soup and fish"]
 
 
+@pytest.mark.parametrize("afterwards", ["stream: true", "stream: false"])
 async def test_what_a_killed_host_has_shown_is_taken_back_and_answered(
-    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, afterwards: str
 ) -> None:
     monkeypatch.setattr(hosts, "TURNS_SECONDS", 0.05)
     bar = growing(discord, tmp_path)
@@ -323,6 +324,7 @@ async def test_what_a_killed_host_has_shown_is_taken_back_and_answered(
     assert discord.said(bar.general, bar.tifa) == ["Soup"]
     shutil.rmtree(bar.files.data)
     shutil.move(tmp_path / "killed", bar.files.data)
+    bar.files.edit("agents.d/bar.yaml", "stream: true", afterwards)
 
     dictate("Fish", END)
     async with bar.host() as host:
