@@ -275,6 +275,17 @@ class AbleClient(Client, Protocol):
     async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
         """The files of a message, put into the data folder as far as they are wanted; the others are only named."""
 
+    shows: bool
+    """Whether answers are shown there while they grow. Then `send` has what it is given take the place of what it
+    `edits`, and the client has the next two."""
+
+    async def show(self, outgoing: Outgoing) -> str:
+        """Put the beginning of an answer into its room, or what has grown of it into the place of what it `edits`;
+        returns the platform's id for it. Raises `Passing` when that may not be changed yet."""
+
+    async def take_back(self, outgoing: Outgoing) -> None:
+        """Remove what it `edits`, if it is still there."""
+
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
 

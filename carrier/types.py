@@ -262,6 +262,8 @@ class Outgoing:
     """Who says it, for people to read."""
     thread: str = ""
     """The platform id of the message whose thread it belongs into; empty: into the room itself."""
+    edits: str = ""
+    """The platform id of what was shown of it before, whose place it takes."""
     at: int = 0
     """When it was put into the outbox."""
     others: tuple[str, ...] = ()
