@@ -37,6 +37,13 @@ class NewPostForm(BaseModel):
     collaborators: list[str] = []
     user_tags: list[str] = []
     location_id: str = ""
+    thumb_offset: float = Field(0.0, ge=0)
+    """Of a reel, in seconds."""
+    share_to_feed: bool | None = None
+    trial: Literal["", "manual", "performance"] = ""
+    ai_generated: bool = False
+    at: str = ""
+    """A day and a time by the host's clock, as in 2026-12-24T09:00; or `slot`, for the client's next free one."""
     dry_run: bool = False
     """Check it and tell what would be sent; nothing is."""
     by: str = Field("the operator", min_length=1, max_length=200)
@@ -47,7 +54,18 @@ class NewPostForm(BaseModel):
         kind = self.kind or ("carousel" if several else "reel" if video else "image")
         tags = tuple(PostTag(name) for name in self.user_tags)
         return PostContent(
-            kind, (), self.caption, self.first_comment, self.alt_text, tuple(self.collaborators), tags, self.location_id
+            kind=kind,
+            files=(),
+            caption=self.caption,
+            first_comment=self.first_comment,
+            alt_text=self.alt_text,
+            collaborators=tuple(self.collaborators),
+            user_tags=tags,
+            location_id=self.location_id,
+            thumb_offset=self.thumb_offset,
+            share_to_feed=self.share_to_feed,
+            trial=self.trial,
+            ai_generated=self.ai_generated,
         )
 
 
@@ -89,7 +107,7 @@ async def listed(host: Host, request: Request) -> Response:
 
 
 async def make(host: Host, request: Request) -> Response:
-    """Publish something now."""
+    """Publish something: now, at a time, or in the next free slot."""
     form = valid(NewPostForm, await read_json(request))
     publishers = {name: outlet for name in host.clients if (outlet := host.calendar.outlet(name))}
     client = form.client or next(iter(publishers), "")
@@ -98,12 +116,16 @@ async def make(host: Host, request: Request) -> Response:
         return problem(422, f"name the client that publishes it; there are {known}", field="client")
     agent = form.agent or host.clients[client].definition.agent
     try:
+        times = host.calendar.times(publishers[client], form.at)
+    except ValueError as error:
+        return problem(422, str(error), field="at")
+    try:
         post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.fit)
     except (Unfit, Conflict) as error:
         return problem(422, str(error), field="files")
     if form.dry_run:
         return JSONResponse({"post": _plain(post), "requests": requests(post, publishers[client].publisher)})
-    return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by))}, 202)
+    return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by, times))}, 202)
 
 
 async def shown(host: Host, request: Request) -> Response:

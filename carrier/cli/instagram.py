@@ -70,10 +70,11 @@ def post(
     fit: Annotated[Fit | None, typer.Option(help="Mend pictures; else they have to be right.")] = None,
     first_comment: Annotated[str, typer.Option(help="The account's own comment below it.")] = "",
     alt_text: Annotated[str, typer.Option(help="For who cannot see the picture.")] = "",
+    at: Annotated[str, typer.Option(help="2026-12-24T09:00 by the host's clock, or `slot`: the next free one.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be sent, and send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish something now. The host that runs does it: `carrier-host posts show` tells how far it is."""
+    """Publish something, by the host that runs: `carrier-host posts show` tells how far it is."""
     from carrier.cli.posts import requests_told
     from carrier.cli.printing import put
 
@@ -86,6 +87,7 @@ def post(
         "fit": fit.value if fit else None,
         "first_comment": first_comment,
         "alt_text": alt_text,
+        "at": at,
         "dry_run": dry_run,
     }
     found = context.obj.ask(lambda caller: caller.post("/posts", body))
@@ -94,7 +96,7 @@ def post(
     elif dry_run:
         put(requests_told(found["requests"]))
     else:
-        print(f"{found['post']['id']} goes out")
+        print(f"{found['post']['id']} goes out {found['post']['due'] if at else 'now'}")
 
 
 def _from(root: Path, file: Path) -> str:

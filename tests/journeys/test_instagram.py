@@ -227,6 +227,32 @@ async def test_a_post_made_by_hand_goes_out_now(tmp_path: Path) -> None:
         assert [(post.media_type, post.caption) for post in graph.feed()] == [("CAROUSEL_ALBUM", "Hei")]
 
 
+async def test_a_post_may_wait_for_a_time_or_for_the_next_free_slot(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        made.edit("agents.d/tifa.yaml", "media_host: cdn", "media_host: cdn\n    slots: [18:00, 8:00]")
+        await caller.post("/config/reload", {})
+        order = {"files": ["media/1.jpg"], "at": "slot"}
+        slots = [(await caller.post("/posts", order))["post"] for _ in range(3)]
+        later = (await caller.post("/posts", {**order, "at": "2099-12-24T09:00"}))["post"]
+        await caller.post(f"/posts/{slots[0]['id']}/reject", {})
+        freed = (await caller.post("/posts", order))["post"]
+
+        assert [slot["due"] for slot in slots] == sorted({slot["due"] for slot in slots})
+        assert {slot["due"][11:] for slot in slots} == {"08:00:00+00:00", "18:00:00+00:00"}
+        assert (freed["due"], later["due"]) == (slots[0]["due"], "2099-12-24T09:00:00+00:00")
+        assert graph.journal.find("POST", "/media") == []
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [("slot", "no `slots`"), ("2001-01-01T09:00", "is over"), ("9:00", "day and a time"), ("2099-01-01T09:00Z", "day")],
+)
+async def test_a_time_that_cannot_be_meant_is_refused(at: str, reason: str, tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, _, caller):
+        with pytest.raises(Refusal, match=reason):
+            await caller.post("/posts", {"files": ["media/1.jpg"], "at": at})
+
+
 async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(tmp_path: Path) -> None:
     async with living(tmp_path) as (_, graph, caller):
         limits, token = await caller.get("/clients/tifa.gram/limits"), await caller.get("/clients/tifa.gram/token")
