@@ -31,7 +31,6 @@ from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.hosting.nowhere import Nowhere
-from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
@@ -55,6 +54,7 @@ from carrier.types import (
     ModelProfile,
     PartUse,
     Person,
+    PostKind,
     Recalled,
     StoreDefinition,
 )
@@ -235,7 +235,7 @@ def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     return stats(data / "events", agent, days)
 
 
-def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+def check_post(files: Sequence[Path], kind: PostKind | None = None, caption: str = "") -> tuple[Fault, ...]:
     """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
     return post_faults(kind or kind_of(files), files, caption=caption)
 

@@ -13,6 +13,7 @@ from carrier.types import (
     Attachment,
     Completion,
     Fault,
+    Fit,
     Goal,
     GoalChange,
     Hosted,
@@ -24,6 +25,7 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    PostKind,
     Recalled,
     Request,
     Response,
@@ -500,8 +502,8 @@ class Darkroom(Protocol):
     async def develop(
         self,
         files: Sequence[SourceFile],
-        kind: Literal["image", "carousel", "reel", "story"],
-        fit: Literal["crop", "pad", "convert"] | None,
+        kind: PostKind,
+        fit: Fit | None,
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
 

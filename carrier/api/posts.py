@@ -5,18 +5,19 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from carrier.api.forms import read_json, valid
 from carrier.api.guards import problem
+from carrier.config.models.post import UserTag, misplaced
 from carrier.errors import Conflict, Unfit, UnknownPost
 from carrier.host import Host
 from carrier.ledger import posts as rows
 from carrier.runtime.editing import requests
 from carrier.scheduler.filing import moment
-from carrier.types import Post, PostContent, PostTag
+from carrier.types import Fit, Post, PostContent, PostKind, PostTag
 
 
 class NewPostForm(BaseModel):
@@ -29,14 +30,18 @@ class NewPostForm(BaseModel):
     agent: str = ""
     files: list[str] = Field(min_length=1, max_length=10)
     """Paths from the project's folder."""
-    kind: Literal["image", "carousel", "reel", "story"] | None = None
-    fit: Literal["crop", "pad", "convert"] | None = None
+    kind: PostKind | None = None
+    """Else what the files look like."""
+    fit: Fit | None = None
     caption: str = Field("", max_length=10_000)
     first_comment: str = Field("", max_length=10_000)
     alt_text: str = Field("", max_length=10_000)
     collaborators: list[str] = []
-    user_tags: list[str] = []
+    user_tags: list[UserTag] = Field([], max_length=20)
+    """Names, or with their place: `{"username": "bo", "x": 0.3, "y": 0.7}`."""
     location_id: str = ""
+    cover: str = ""
+    """Of a reel: the path of the picture that stands for it."""
     thumb_offset: float = Field(0.0, ge=0)
     """Of a reel, in seconds."""
     share_to_feed: bool | None = None
@@ -48,19 +53,28 @@ class NewPostForm(BaseModel):
     """Check it and tell what would be sent; nothing is."""
     by: str = Field("the operator", min_length=1, max_length=200)
 
+    @model_validator(mode="after")
+    def _rules(self) -> "NewPostForm":
+        if wrong := misplaced(self.sort, [key for key in self.model_fields_set if getattr(self, key)]):
+            raise ValueError(wrong)
+        return self
+
+    @property
+    def sort(self) -> PostKind:
+        if self.kind or len(self.files) > 1:
+            return self.kind or "carousel"
+        return "reel" if self.files[0].lower().endswith((".mp4", ".mov")) else "image"
+
     def content(self) -> PostContent:
-        several = len(self.files) > 1
-        video = self.files[0].lower().endswith((".mp4", ".mov"))
-        kind = self.kind or ("carousel" if several else "reel" if video else "image")
-        tags = tuple(PostTag(name) for name in self.user_tags)
+        """Without its files."""
         return PostContent(
-            kind=kind,
+            kind=self.sort,
             files=(),
             caption=self.caption,
             first_comment=self.first_comment,
             alt_text=self.alt_text,
             collaborators=tuple(self.collaborators),
-            user_tags=tags,
+            user_tags=tuple(PostTag(tag.username, tag.x, tag.y) for tag in self.user_tags),
             location_id=self.location_id,
             thumb_offset=self.thumb_offset,
             share_to_feed=self.share_to_feed,
@@ -120,7 +134,7 @@ async def make(host: Host, request: Request) -> Response:
     except ValueError as error:
         return problem(422, str(error), field="at")
     try:
-        post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.fit)
+        post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.cover, form.fit)
     except (Unfit, Conflict) as error:
         return problem(422, str(error), field="files")
     if form.dry_run:

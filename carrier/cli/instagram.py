@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +33,11 @@ class Fit(StrEnum):
     CROP = "crop"
     PAD = "pad"
     CONVERT = "convert"
+
+
+class Trial(StrEnum):
+    MANUAL = "manual"
+    PERFORMANCE = "performance"
 
 
 class Login(StrEnum):
@@ -69,7 +74,15 @@ def post(
     kind: Annotated[Kind | None, typer.Option(help="What is posted; else what the files look like.")] = None,
     fit: Annotated[Fit | None, typer.Option(help="Mend pictures; else they have to be right.")] = None,
     first_comment: Annotated[str, typer.Option(help="The account's own comment below it.")] = "",
-    alt_text: Annotated[str, typer.Option(help="For who cannot see the picture.")] = "",
+    alt_text: Annotated[str, typer.Option(help="For who cannot see the picture; of a carousel a line for each.")] = "",
+    collaborators: Annotated[list[str] | None, typer.Option("--collaborator", help="Who shares it as theirs.")] = None,
+    user_tags: Annotated[list[str] | None, typer.Option("--tag", help="Who is seen.")] = None,
+    location_id: Annotated[str, typer.Option(help="The id of a place's page.")] = "",
+    cover: Annotated[Path | None, typer.Option(help="Of a reel: the picture that stands for it.")] = None,
+    thumb_offset: Annotated[float, typer.Option(help="Of a reel: the second of the frame that does.")] = 0.0,
+    share_to_feed: Annotated[bool | None, typer.Option(help="Whether a reel is shown in the feed, too.")] = None,
+    trial: Annotated[Trial | None, typer.Option(help="A reel for strangers first.")] = None,
+    ai_generated: Annotated[bool, typer.Option("--ai-generated", help="Label it as made with AI.")] = False,
     at: Annotated[str, typer.Option(help="2026-12-24T09:00 by the host's clock, or `slot`: the next free one.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be sent, and send nothing.")] = False,
     as_json: AsJson = False,
@@ -78,25 +91,22 @@ def post(
     from carrier.cli.posts import requests_told
     from carrier.cli.printing import put
 
-    root = context.obj.load().root
-    body = {
-        "files": [_from(root, file) for file in files],
-        "caption": caption,
-        "client": client,
-        "kind": kind.value if kind else None,
-        "fit": fit.value if fit else None,
-        "first_comment": first_comment,
-        "alt_text": alt_text,
-        "at": at,
-        "dry_run": dry_run,
-    }
-    found = context.obj.ask(lambda caller: caller.post("/posts", body))
+    found = context.obj.ask(lambda caller: caller.post("/posts", _order(context)))
     if as_json:
         print(json.dumps(found, indent=2))
     elif dry_run:
         put(requests_told(found["requests"]))
     else:
         print(f"{found['post']['id']} goes out {found['post']['due'] if at else 'now'}")
+
+
+def _order(context: typer.Context) -> dict[str, Any]:
+    """What the host is asked for: the options that were given, with files as it finds them."""
+    root, given = context.obj.load().root, {**context.params}
+    del given["as_json"]
+    given["files"] = [_from(root, Path(file)) for file in given["files"]]
+    given["cover"] = given["cover"] and _from(root, Path(given["cover"]))
+    return {key: value for key, value in given.items() if value not in (None, "", [], False) or key == "share_to_feed"}
 
 
 def _from(root: Path, file: Path) -> str:

@@ -11,11 +11,10 @@ from pathlib import Path
 from carrier.errors import Unfit
 from carrier.media.checks import post_faults
 from carrier.media.formats import MOV, MP4
-from carrier.media.limits import Fit, Kind
 from carrier.media.mending import prepare
 from carrier.media.opening import sort_of
 from carrier.media.words import word_faults
-from carrier.types import Fault, PostContent, PostFile, SourceFile
+from carrier.types import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
 
 MADE = "posts"
 """The folder of what goes out, in the data folder."""
@@ -37,7 +36,7 @@ class Darkroom:
         """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
         return await asyncio.to_thread(self._found, patterns)
 
-    async def develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+    async def develop(self, files: Sequence[SourceFile], kind: PostKind, fit: Fit | None) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
         return await asyncio.to_thread(self._develop, files, kind, fit)
 
@@ -70,13 +69,13 @@ class Darkroom:
             self._known[key] = _digest(path)
         return SourceFile(path.relative_to(self.root).as_posix(), self._known[key], stat.st_mtime)
 
-    def _develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+    def _develop(self, files: Sequence[SourceFile], kind: PostKind, fit: Fit | None) -> tuple[PostFile, ...]:
         made = self.data / MADE
         made.mkdir(parents=True, exist_ok=True)
         _sweep(made)
         return tuple(self._made(file, made, kind, fit) for file in files)
 
-    def _made(self, file: SourceFile, made: Path, kind: Kind, fit: Fit | None) -> PostFile:
+    def _made(self, file: SourceFile, made: Path, kind: PostKind, fit: Fit | None) -> PostFile:
         source = self.root / file.path
         try:
             format = sort_of(source)

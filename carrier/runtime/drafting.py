@@ -16,6 +16,7 @@ from carrier.ledger.slots import Slot
 from carrier.templates import Templates
 from carrier.types import (
     Agent,
+    Fit,
     Image,
     Pick,
     Post,
@@ -67,7 +68,7 @@ class Drafting:
         sources = await self._sources(slot, plan)
         try:
             files = await self.darkroom.develop(sources, plan.kind, plan.fit)
-            cover = await self._cover(plan)
+            cover = await developed_cover(self.darkroom, plan.cover, plan.fit)
         except Unfit as error:
             raise Spoilt(self._post(slot, plan, _as_they_are(sources), str(error))) from error
         folder = self.darkroom.data
@@ -116,16 +117,23 @@ class Drafting:
         empty = f"every file of {source} was published" if groups else f"{source} finds no file"
         raise (Nothing if plan.pick.when_empty == "skip" else CarrierError)(f"{empty}; add some, or set `reuse`")
 
-    async def _cover(self, plan: PostPlan) -> PostFile | None:
-        groups = await self.darkroom.found([plan.cover]) if plan.cover else []
-        made = await self.darkroom.develop(groups[0], "story", plan.fit) if groups else ()
-        return made[0] if made else None
-
     def _post(self, slot: Slot, plan: PostPlan, files: tuple[PostFile, ...], reason: str) -> Post:
         content = PostContent(plan.kind, files)
         return Post(
             slot.id, plan.client, slot.agent, content, "failed", slot.begins_at, slot.until, slot.id, reason=reason
         )
+
+
+async def developed_cover(darkroom: Darkroom, path: str, fit: Fit | None) -> PostFile | None:
+    """The picture that stands for a reel, where there is one; raises Unfit."""
+    if not path:
+        return None
+    groups = await darkroom.found([path])
+    if not groups:
+        raise Unfit(path, "is not there", "name a picture in the project's folder")
+    # Of a story's picture any ratio is taken, as of a cover.
+    (made,) = await darkroom.develop(groups[0], "story", fit)
+    return made
 
 
 def with_hashtags(caption: str, plan: PostPlan) -> str:

@@ -15,8 +15,9 @@ from carrier.ledger import posts as rows
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
 from carrier.runtime import drafts
+from carrier.runtime.drafting import developed_cover
 from carrier.runtime.speaking import Send, named
-from carrier.types import Agent, Hosted, Post, PostContent, PostFile
+from carrier.types import Agent, Fit, Hosted, Post, PostContent, PostFile
 
 SECONDS = 1_000_000
 PATIENCE = 3600 * SECONDS
@@ -51,15 +52,21 @@ class Editing:
         return post
 
     async def make(
-        self, client: str, agent: str, content: PostContent, paths: Sequence[str], fit: object = None
+        self,
+        client: str,
+        agent: str,
+        content: PostContent,
+        paths: Sequence[str],
+        cover: str,
+        fit: Fit | None,
     ) -> Post:
         """A post of the operator's own files; not filed yet. Raises Unfit and Wrong."""
         groups = await self.darkroom.found(paths)
         sources = [file for group in groups for file in group]
         if len(sources) < len(paths):
             raise Wrong(f"not all of {', '.join(paths)} are files in the project's folder")
-        files = await self.darkroom.develop(sources, content.kind, fit)  # type: ignore[arg-type]
-        content = replace(content, files=files)
+        files = await self.darkroom.develop(sources, content.kind, fit)
+        content = replace(content, files=files, cover=await developed_cover(self.darkroom, cover, fit))
         await self._check(content)
         now = self.ledger.clock.tick()
         return Post(f"{client}@{token_hex(6)}", client, agent, content, "approved", now, now + PATIENCE)

@@ -120,7 +120,7 @@ class Trial:
         publisher, host, ledger = self._publisher(client), self.host, self.ledger
         if fuse:
             publisher, host = Fused(publisher, fuse), Fused(host, fuse)  # type: ignore[assignment]
-        outlet = Outlet(publisher, host, self.folder, self.resend)
+        outlet = Outlet(publisher, host, self.folder, resend=self.resend)
 
         async def tell(post: Post) -> None:
             self.told.append(post)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from carrier.api.calling import Caller, Refusal, calling
+from carrier.cli import app
 from carrier.testing.clients import MadeClient
+from carrier.testing.films import Film
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
@@ -227,6 +230,42 @@ async def test_a_post_made_by_hand_goes_out_now(tmp_path: Path) -> None:
         assert [(post.media_type, post.caption) for post in graph.feed()] == [("CAROUSEL_ALBUM", "Hei")]
 
 
+async def test_what_a_carousel_and_a_reel_are_told_as_is_told_beforehand(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        Film()(made.folder / "media" / "1.mp4")
+        reel = {
+            "files": ["media/1.mp4"], "cover": "media/1.jpg", "share_to_feed": False, "trial": "manual",
+            "ai_generated": True, "user_tags": [{"username": "bo", "x": 0.1, "y": 0.2}, "rita"],
+        }  # fmt: skip
+        [told, *_] = (await caller.post("/posts", {**reel, "dry_run": True}))["requests"]
+        tagged = {"files": ["media/1.jpg", "media/2.jpg"], "alt_text": "Green\nGold", "user_tags": ["bo"]}
+        made_id = (await caller.post("/posts", {**tagged, "collaborators": ["rita"]}))["post"]["id"]
+        await until(caller, made_id, "done")
+
+        assert told["cover_url"] == "{the address of media/1.jpg}"
+        assert (told["share_to_feed"], told["trial_params"]) == (False, {"graduation_strategy": "MANUAL"})
+        assert told["user_tags"] == [{"username": "bo", "x": 0.1, "y": 0.2}, {"username": "rita"}]
+        assert [post.media_type for post in graph.feed()] == ["CAROUSEL_ALBUM"]
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ({"files": ["media/1.jpg"], "trial": "manual"}, "kind image has no trial"),
+        ({"files": ["media/1.jpg"], "kind": "story", "caption": "Hei"}, "kind story has no caption"),
+        ({"files": ["media/9.jpg"]}, "not all of media/9.jpg are files"),
+        ({"files": ["media/1.mp4"], "cover": "media/9.jpg"}, "media/9.jpg: is not there"),
+        ({"files": ["media/1.jpg"], "collaborators": ["@rita"]}, "begins with an @"),
+    ],
+)
+async def test_what_cannot_be_posted_is_refused_at_once(order: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        Film()(made.folder / "media" / "1.mp4")
+        with pytest.raises(Refusal, match=reason):
+            await caller.post("/posts", order)
+        assert graph.journal.find("POST", "/media") == []
+
+
 async def test_a_post_may_wait_for_a_time_or_for_the_next_free_slot(tmp_path: Path) -> None:
     async with living(tmp_path) as (made, graph, caller):
         made.edit("agents.d/tifa.yaml", "media_host: cdn", "media_host: cdn\n    slots: [18:00, 8:00]")
@@ -251,6 +290,44 @@ async def test_a_time_that_cannot_be_meant_is_refused(at: str, reason: str, tmp_
     async with living(tmp_path) as (_, _, caller):
         with pytest.raises(Refusal, match=reason):
             await caller.post("/posts", {"files": ["media/1.jpg"], "at": at})
+
+
+async def command(made: Project, *arguments: str) -> str:
+    """What it prints."""
+    called = ["--config", str(made.config), *arguments]
+    result = await asyncio.to_thread(CliRunner().invoke, app, called, env={"TERMINAL_WIDTH": "200"})
+    if result.exception:
+        raise result.exception
+    return result.output
+
+
+async def test_the_commands_post_tell_and_change(tmp_path: Path) -> None:
+    async with living(tmp_path, approval="required") as (made, graph, caller):
+        picture_1 = str(made.folder / "media" / "1.jpg")
+        dry = await command(made, "instagram", "post", picture_1, "--caption", "Hei", "--tag", "bo", "--dry-run")
+        posted = await command(made, "instagram", "post", picture_1, "--caption", "Hei", "--collaborator", "rita")
+        id = posted.split()[0]
+        await until(caller, id, "done")
+        slot = await run(caller)
+        draft = (await until(caller, slot, "draft"))["post"]
+        told = await command(made, "posts", "show", slot)
+        preview = await command(made, "posts", "preview", slot)
+        await command(made, "posts", "edit", slot, "--caption", "Good night")
+        digest = (await until(caller, slot, "draft"))["post"]["digest"]
+        approved = await command(made, "posts", "approve", slot, "--digest", digest[:12])
+        await until(caller, slot, "done")
+
+        assert "\n  caption = Hei\n" in dry
+        assert 'user_tags = [{"username": "bo", "x": 0.5, "y": 0.5}]' in dry
+        assert posted.endswith("goes out now\n")
+        assert f"digest   {draft['digest'][:12]}" in told
+        assert preview.splitlines()[-2:] == ["POST /{media}/comments", "  message = #bergen"]
+        assert approved == f"{slot} is approved, digest {digest[:12]}\n"
+        assert [post.caption for post in graph.feed()] == ["Good night", "Hei"]
+        lines = [line.split()[:4] for line in (await command(made, "posts")).splitlines()]
+        assert [id, "tifa.gram", "image", "done"] in lines
+        assert (await command(made, "instagram", "limits", "tifa.gram")).startswith("2 of 50 posts within 24 h")
+        assert (await command(made, "instagram", "token", "tifa.gram")).startswith("tifa, by the login of instagram")
 
 
 async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(tmp_path: Path) -> None:

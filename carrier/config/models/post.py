@@ -1,5 +1,6 @@
 """Something to publish: pictures or a video, and the words beside them."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -21,6 +22,12 @@ _NOT_ON: dict[str, tuple[str, ...]] = {
         "ai_generated",
     ),
 }
+
+
+def misplaced(kind: str, keys: Collection[str]) -> str:
+    """What a post of this kind does not have; empty: it may have all of these."""
+    found = next((key for key in _NOT_ON[kind] if key in keys), "")
+    return found and f"a post of kind {kind} has no {found}"
 
 
 def _handle(value: str) -> str:
@@ -103,11 +110,13 @@ class Post(Block):
     )
     caption: Writing = Field(default="", description="Jinja, a file, or what the model is told to write")
     first_comment: Writing = Field(default="", description="The account's own comment below it, once")
-    alt_text: Writing = Field(default="", description="For who cannot see the picture")
+    alt_text: Writing = Field(default="", description="For who cannot see the picture; of a carousel a line for each")
     collaborators: Annotated[tuple[Handle, ...], Field(max_length=3)] = Field(
         default=(), description="Accounts that are asked to share it as theirs"
     )
-    user_tags: Annotated[tuple[UserTag, ...], Field(max_length=20)] = Field(default=(), description="Who is seen")
+    user_tags: Annotated[tuple[UserTag, ...], Field(max_length=20)] = Field(
+        default=(), description="Who is seen; of a carousel, in its first picture"
+    )
     location_id: Id | None = Field(default=None, description="The id of a place's page")
     cover: Inside = Field(default="", description="Of a reel: the picture that stands for it")
     thumb_offset: Duration = Field(default=0.0, description="Of a reel without a cover: its frame that stands for it")
@@ -123,9 +132,8 @@ class Post(Block):
     def _rules(self) -> "Post":
         only_one(self, ("pick", "media"))
         self._count()
-        for key in _NOT_ON[self.kind]:
-            if key in self.model_fields_set:
-                raise ValueError(f"a post of kind {self.kind} has no {key}")
+        if wrong := misplaced(self.kind, self.model_fields_set):
+            raise ValueError(wrong)
         return self
 
     def _count(self) -> None:
