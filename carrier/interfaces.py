@@ -489,6 +489,9 @@ class Publisher(Protocol):
     async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
         """The account's own comments below it, as (id, text)."""
 
+    async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
+        """What was counted of it so far, by name; what is not told is not known."""
+
 
 class Darkroom(Protocol):
     """Finds the operator's pictures and videos, and makes of them what goes out."""

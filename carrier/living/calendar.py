@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from carrier.assemble import open_darkroom, open_outlet
 from carrier.config.timing import moment_of, times_of_day
+from carrier.interfaces import Publisher
 from carrier.ledger.engine import Ledger
 from carrier.living.here import Here
 from carrier.living.telling import Telling
@@ -40,6 +41,11 @@ class Calendar:
 
     def clock_is_wrong(self) -> bool:
         return bool(self.scheduler.held)
+
+    def publisher(self, client: str) -> Publisher | None:
+        """Of a client, while it is here and publishes."""
+        outlet = self.outlet(client)
+        return outlet.publisher if outlet else None
 
     def times(self, outlet: Outlet, at: str) -> Iterator[int]:
         """When a post may go out, the first first: at a moment by the host's clock, or in a `slot`; none: now.
