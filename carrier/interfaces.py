@@ -500,7 +500,14 @@ class Darkroom(Protocol):
     """The folder that what goes out has its path from."""
 
     async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`; what
+        stands at an address; what was kept under a name. Raises Unfit."""
+
+    async def told(self, name: str) -> SourceFile:
+        """The file that somebody else named, by its path or its address; raises Unfit."""
+
+    async def keep(self, name: str, content: bytes) -> str:
+        """What `found` finds it by from now on, until no post can want it any more."""
 
     async def develop(
         self,

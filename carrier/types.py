@@ -975,6 +975,14 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """An action that makes what is published, and what it is called with."""
+
+    action: str
+    arguments: Mapping[str, Wording]
+
+
+@dataclass(frozen=True, slots=True)
 class PostPlan:
     """What is published at each slot of a schedule; the words of its caption are the schedule's."""
 
@@ -982,6 +990,7 @@ class PostPlan:
     kind: PostKind
     pick: Pick | None = None
     media: tuple[str, ...] = ()
+    make: Making | None = None
     fit: Fit | None = None
     first_comment: Wording | None = None
     alt_text: Wording | None = None

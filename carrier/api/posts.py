@@ -29,7 +29,7 @@ class NewPostForm(BaseModel):
     """Empty: the only one that publishes."""
     agent: str = ""
     files: list[str] = Field(min_length=1, max_length=10)
-    """Paths from the project's folder."""
+    """Paths from the project's folder, addresses, or what `POST /posts/files` has answered."""
     kind: PostKind | None = None
     """Else what the files look like."""
     fit: Fit | None = None
@@ -113,6 +113,14 @@ class ListForm(BaseModel):
     state: str = ""
 
 
+class FileForm(BaseModel):
+    """The query of `POST /posts/files`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("file", min_length=1, max_length=200)
+
+
 async def listed(host: Host, request: Request) -> Response:
     """The newest first."""
     form = valid(ListForm, dict(request.query_params))
@@ -140,6 +148,15 @@ async def make(host: Host, request: Request) -> Response:
     if form.dry_run:
         return JSONResponse({"post": _plain(post), "requests": requests(post, publishers[client].publisher)})
     return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by, times))}, 202)
+
+
+async def keep(host: Host, request: Request) -> Response:
+    """Take in a picture or a video; answered with what it is called in `files`."""
+    form = valid(FileForm, dict(request.query_params))
+    content = await request.body()
+    if not content:
+        return problem(422, "send the file as the body", field="body")
+    return JSONResponse({"file": await host.calendar.editing.darkroom.keep(form.name, content)}, 201)
 
 
 async def shown(host: Host, request: Request) -> Response:

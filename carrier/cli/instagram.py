@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from carrier.cli.project import AsJson
 
 if TYPE_CHECKING:
+    from carrier.api.calling import Caller
     from carrier.types import Fault
 
 app = typer.Typer(help="Look at what is to be posted on Instagram, and post it.", no_args_is_help=True)
@@ -68,7 +70,7 @@ def check(
 @app.command()
 def post(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Pictures and videos of one post, in the project's folder.")],
+    files: Annotated[list[str], typer.Argument(help="Pictures and videos of one post: files, or addresses.")],
     caption: Annotated[str, typer.Option(help="What is to stand below it.")] = "",
     client: Annotated[str, typer.Option(help="Who publishes it; else the only one that can.")] = "",
     kind: Annotated[Kind | None, typer.Option(help="What is posted; else what the files look like.")] = None,
@@ -78,7 +80,7 @@ def post(
     collaborators: Annotated[list[str] | None, typer.Option("--collaborator", help="Who shares it as theirs.")] = None,
     user_tags: Annotated[list[str] | None, typer.Option("--tag", help="Who is seen.")] = None,
     location_id: Annotated[str, typer.Option(help="The id of a place's page.")] = "",
-    cover: Annotated[Path | None, typer.Option(help="Of a reel: the picture that stands for it.")] = None,
+    cover: Annotated[str, typer.Option(help="Of a reel: the picture that stands for it.")] = "",
     thumb_offset: Annotated[float, typer.Option(help="Of a reel: the second of the frame that does.")] = 0.0,
     share_to_feed: Annotated[bool | None, typer.Option(help="Whether a reel is shown in the feed, too.")] = None,
     trial: Annotated[Trial | None, typer.Option(help="A reel for strangers first.")] = None,
@@ -91,7 +93,7 @@ def post(
     from carrier.cli.posts import requests_told
     from carrier.cli.printing import put
 
-    found = context.obj.ask(lambda caller: caller.post("/posts", _order(context)))
+    found = context.obj.ask(partial(_ordered, context))
     if as_json:
         print(json.dumps(found, indent=2))
     elif dry_run:
@@ -100,23 +102,33 @@ def post(
         print(f"{found['post']['id']} goes out {found['post']['due'] if at else 'now'}")
 
 
-def _order(context: typer.Context) -> dict[str, Any]:
-    """What the host is asked for: the options that were given, with files as it finds them."""
+async def _ordered(context: typer.Context, caller: "Caller") -> dict[str, Any]:
+    """What the host makes of the options that were given, with files as it finds them."""
     root, given = context.obj.load().root, {**context.params}
     del given["as_json"]
-    given["files"] = [_from(root, Path(file)) for file in given["files"]]
-    given["cover"] = given["cover"] and _from(root, Path(given["cover"]))
-    return {key: value for key, value in given.items() if value not in (None, "", [], False) or key == "share_to_feed"}
+    given["files"] = [await _found(root, file, caller) for file in given["files"]]
+    given["cover"] = given["cover"] and await _found(root, given["cover"], caller)
+    told = {key: value for key, value in given.items() if value not in (None, "", [], False) or key == "share_to_feed"}
+    return await caller.post("/posts", told)
 
 
-def _from(root: Path, file: Path) -> str:
-    """As the host finds it; raises CarrierError for a file that the project does not have."""
+async def _found(root: Path, file: str, caller: "Caller") -> str:
+    """As the host finds it, which is sent what the project does not have; raises CarrierError."""
+    if "://" in file:
+        return file
+    if inside := _inside(root, Path(file)):
+        return inside
+    return str((await caller.send("/posts/files", Path(file)))["file"])
+
+
+def _inside(root: Path, file: Path) -> str:
+    """By its path from the project's folder; empty: it is elsewhere. Raises CarrierError for what is no file."""
     from carrier.errors import CarrierError
 
-    try:
-        return file.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError as error:
-        raise CarrierError(f"{file} is not in the project's folder, {root}; copy it there") from error
+    if not file.is_file():
+        raise CarrierError(f"there is no file {file}")
+    inside = file.resolve().is_relative_to(root.resolve())
+    return file.resolve().relative_to(root.resolve()).as_posix() if inside else ""
 
 
 @app.command()

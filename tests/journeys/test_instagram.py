@@ -67,6 +67,7 @@ name: tifa
 rules:
   - { when: caption, say: "{caption}" }
   - { when: lovely, say: Thank you! }
+  - { when: colour, say: navy }
 """,
     "templates/chat.j2": "You are {{ agent.name }}.\n",
     "templates/facts.j2": "\n",
@@ -328,6 +329,92 @@ async def test_the_commands_post_tell_and_change(tmp_path: Path) -> None:
         assert [id, "tifa.gram", "image", "done"] in lines
         assert (await command(made, "instagram", "limits", "tifa.gram")).startswith("2 of 50 posts within 24 h")
         assert (await command(made, "instagram", "token", "tifa.gram")).startswith("tifa, by the login of instagram")
+
+
+# --- what comes from elsewhere
+
+
+async def test_a_picture_from_elsewhere_is_sent_to_the_host_and_posted(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        picture(tmp_path / "elsewhere", "harbour.jpg", "navy")
+        posted = await command(made, "instagram", "post", str(tmp_path / "elsewhere" / "harbour.jpg"))
+        shown = await until(caller, posted.split()[0], "done")
+        with pytest.raises(Refusal, match="not all of kept:"):
+            await caller.post("/posts", {"files": [f"kept:{'0' * 64}/harbour.jpg"]})
+
+        assert shown["post"]["content"]["files"][0]["source"].endswith("/harbour.jpg")
+        assert len(graph.feed()) == 1
+
+
+async def test_a_picture_is_fetched_from_the_web_anew_for_each_slot(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        picture(tmp_path / "ftp", "camera.jpg", "navy")
+        address = f"{graph.url}/media/camera.jpg"
+        made.edit("agents.d/tifa.yaml", "pick: { from: media/*.jpg }", f"media: {address}")
+        await caller.post("/config/reload", {})
+        first = (await until(caller, await run(caller), "done"))["post"]
+        picture(tmp_path / "ftp", "camera.jpg", "plum")
+        second = (await until(caller, await run(caller), "done"))["post"]
+        (tmp_path / "ftp" / "camera.jpg").unlink()
+        third = await slot_ends(caller, await run(caller))
+
+        assert [post["content"]["files"][0]["source"] for post in (first, second)] == [address, address]
+        assert first["content"]["files"][0]["digest"] != second["content"]["files"][0]["digest"]
+        assert (third["state"], "answers 404" in third["reason"]) == ("failed", True)
+
+
+DRAW = """\
+---
+kind: action
+name: draw
+type: python
+entrypoint: draw.py:draw
+repeat: safe
+"""
+CODE = """\
+from PIL import Image
+
+def draw(colour: str) -> str:
+    \"\"\"Draw a picture.\"\"\"
+    if colour == "nothing":
+        return "/etc/passwd"
+    Image.new("RGB", (400, 400), colour).save("{folder}/media/drawn.jpg")
+    return "media/drawn.jpg"
+"""
+
+
+@asynccontextmanager
+async def drawing(folder: Path, colour: str) -> AsyncIterator[tuple[Graph, Caller]]:
+    """What is posted is drawn by an action."""
+    async with living(folder) as (made, graph, caller):
+        made.write("draw.py", CODE.replace("{folder}", str(made.folder)))
+        made.edit("agents.d/tifa.yaml", "context: []", "context: []\nactions: [draw]")
+        make = f"make: {{ action: draw, arguments: {{ colour: {colour} }} }}"
+        made.edit("agents.d/tifa.yaml", "pick: { from: media/*.jpg }", make)
+        made.write("agents.d/draw.yaml", DRAW.removeprefix("---\n"))
+        await caller.post("/config/reload", {})
+        yield graph, caller
+
+
+@pytest.mark.parametrize("colour", ["navy", "{ generate: Which colour? }"])
+async def test_an_action_makes_the_picture(colour: str, tmp_path: Path) -> None:
+    async with drawing(tmp_path, colour) as (graph, caller):
+        shown = await until(caller, await run(caller), "done", "failed")
+
+        assert shown["post"]["reason"] == ""
+        assert shown["post"]["content"]["files"][0]["source"] == "media/drawn.jpg"
+        assert [post.caption for post in graph.feed()] == ["Good morning, Bergen"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "reason"), [("no colour", "has made nothing"), ("nothing", "is no file in the pro")]
+)
+async def test_what_an_action_has_not_made_is_not_posted(colour: str, reason: str, tmp_path: Path) -> None:
+    async with drawing(tmp_path, colour) as (graph, caller):
+        slot = await slot_ends(caller, await run(caller))
+
+        assert (slot["state"], reason in slot["reason"]) == ("failed", True), slot["reason"]
+        assert graph.feed() == []
 
 
 async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(tmp_path: Path) -> None:

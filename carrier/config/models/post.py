@@ -72,6 +72,13 @@ class Pick(Block):
     when_empty: Literal["notify", "skip"] = Field(default="notify", description="What happens when nothing is left")
 
 
+class Make(Block):
+    """An action of the agent's makes it, and answers with its path or its address; of a carousel, with a line each."""
+
+    action: str = Field(min_length=1, description="As the agent calls it")
+    arguments: dict[str, Writing] = Field(default={}, description="What it is called with")
+
+
 _FOLDER: dict[str, Any] = {"type": "string", "pattern": "/$"}
 _SEVERAL: dict[str, Any] = {
     "properties": {
@@ -93,7 +100,7 @@ class Post(Block):
 
     model_config = ConfigDict(
         json_schema_extra={
-            **one_of("pick", "media"),
+            **one_of("pick", "media", "make"),
             "allOf": [
                 *(where("kind", kind, none_of(*keys)) for kind, keys in _NOT_ON.items()),
                 {**where("kind", "carousel", _SEVERAL), "else": _ONE},
@@ -103,7 +110,10 @@ class Post(Block):
 
     kind: Literal["image", "carousel", "reel", "story"]
     pick: Pick | None = Field(default=None, description="The next one of a folder")
-    media: Annotated[tuple[Inside, ...], Listed] = Field(default=(), description="Just this; a list for a carousel")
+    media: Annotated[tuple[Inside, ...], Listed] = Field(
+        default=(), description="Just this, a path or an https address; a list for a carousel"
+    )
+    make: Make | None = Field(default=None, description="What an action makes")
     fit: Literal["crop", "pad", "convert"] | None = Field(
         default=None,
         description="Mend pictures: convert makes a JPEG of them, crop cuts them too, pad sets them on white",
@@ -130,7 +140,7 @@ class Post(Block):
 
     @model_validator(mode="after")
     def _rules(self) -> "Post":
-        only_one(self, ("pick", "media"))
+        only_one(self, ("pick", "media", "make"))
         self._count()
         if wrong := misplaced(self.kind, self.model_fields_set):
             raise ValueError(wrong)
@@ -145,4 +155,4 @@ class Post(Block):
 
     def _listed(self) -> int | None:
         folder = len(self.media) == 1 and self.media[0].endswith("/")
-        return None if folder else len(self.media)
+        return None if folder or self.make else len(self.media)
