@@ -1,6 +1,7 @@
 """Posts by the clock, from a picture in a folder to the feed: through a real FTP server, a caption and an approval."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from carrier.testing.films import Film
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
-from carrier.testing.media_hosts import PASSWORD, USER, ftp_server
+from carrier.testing.media_hosts import PASSWORD, USER, FtpServer, ftp_server, vsftpd, vsftpd_program
 from carrier.testing.projects import Project, project
 from carrier.types import Message
 
@@ -35,6 +36,7 @@ media_hosts:
     password: {password}
     tls: {tls}
     ca: "{ca}"
+    folder: "{inside}"
     public_url: {graph}/media
 """,
     "agents.d/tifa.yaml": """\
@@ -74,6 +76,9 @@ rules:
 }
 
 
+Scene = tuple[Project, Graph]
+
+
 def picture(folder: Path, name: str, colour: str) -> None:
     from PIL import Image
 
@@ -82,20 +87,30 @@ def picture(folder: Path, name: str, colour: str) -> None:
 
 
 @asynccontextmanager
-async def demo(folder: Path, tls: str = "none", **more: str) -> AsyncIterator[tuple[Project, Graph]]:
+async def demo(folder: Path, tls: str = "none", server: str = "pyftpdlib", **more: str) -> AsyncIterator[Scene]:
     """A project whose pictures go by FTP, and the Instagram that it posts to."""
-    with ftp_server(folder, tls) as ftp:
-        async with local_graph(media=ftp.folder) as graph:
-            graph.rule(image_seconds=0)
-            facts = {
-                "ftp": str(ftp.port), "user": USER, "password": PASSWORD, "tls": tls, "ca": ftp.certificate,
-                "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
-                "approval": "none", "caption": "Good morning, Bergen", **more,
-            }  # fmt: skip
-            made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
-            picture(made.folder / "media", "1.jpg", "seagreen")
-            picture(made.folder / "media", "2.jpg", "gold")
-            yield made, graph
+    async with served(folder, tls, server) as ftp, local_graph(media=ftp.folder) as graph:
+        graph.rule(image_seconds=0)
+        facts = {
+            "ftp": str(ftp.port), "tls": tls, "ca": ftp.certificate, "inside": ftp.inside,
+            "user": USER if server == "pyftpdlib" else "anonymous", "password": PASSWORD,
+            "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
+            "approval": "none", "caption": "Good morning, Bergen", **more,
+        }  # fmt: skip
+        made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
+        picture(made.folder / "media", "1.jpg", "seagreen")
+        picture(made.folder / "media", "2.jpg", "gold")
+        yield made, graph
+
+
+@asynccontextmanager
+async def served(folder: Path, tls: str, server: str) -> AsyncIterator[FtpServer]:
+    if server == "vsftpd":
+        async with vsftpd(folder, tls == "explicit") as ftp:
+            yield ftp
+    else:
+        with ftp_server(folder, tls) as ftp:
+            yield ftp
 
 
 def filled(text: str, facts: dict[str, str]) -> str:
@@ -118,9 +133,15 @@ async def until(caller: Caller, id: str, *states: str) -> dict[str, Any]:
             await asyncio.sleep(MOMENT)
 
 
+needs_vsftpd = pytest.mark.skipif(
+    vsftpd_program() is None or os.geteuid() != 0, reason="vsftpd is not installed, or nobody but root may start it"
+)
+
+
+@pytest.mark.parametrize("server", ["pyftpdlib", pytest.param("vsftpd", marks=needs_vsftpd)])
 @pytest.mark.parametrize("tls", ["none", "explicit"])
-async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, tmp_path: Path) -> None:
-    async with demo(tmp_path, tls) as (made, graph), running_host(made), calling(made.data) as caller:
+async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, server: str, tmp_path: Path) -> None:
+    async with demo(tmp_path, tls, server) as (made, graph), running_host(made), calling(made.data) as caller:
         slot = await run(caller)
         shown = await until(caller, slot, "done", "failed")
 
@@ -131,6 +152,15 @@ async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, tmp
         assert all(step["at"] for step in shown["steps"])
         history = await caller.get("/schedules/tifa.daily/slots")
         assert history["slots"][0]["state"] == "done"
+
+
+async def test_what_comes_by_the_clock_goes_out_by_itself(tmp_path: Path) -> None:
+    async with demo(tmp_path) as (made, graph):
+        made.edit("agents.d/tifa.yaml", 'cron: "* * * * *"', "every: 1s")
+        async with running_host(made):
+            await eventually(lambda: len(graph.feed()) == 2)
+
+        assert [post.caption for post in graph.feed()] == ["Good morning, Bergen"] * 2
 
 
 @asynccontextmanager
