@@ -32,7 +32,6 @@ from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.hosting.nowhere import Nowhere
-from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
@@ -56,6 +55,7 @@ from carrier.types import (
     ModelProfile,
     PartUse,
     Person,
+    PostKind,
     Recalled,
     StoreDefinition,
 )
@@ -208,7 +208,7 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     if publisher is None or not (block or publisher.takes_videos):
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
-    return Outlet(publisher, make(block), data)
+    return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
 
 
 open_models = Models
@@ -242,7 +242,7 @@ def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     return stats(data / "events", agent, days)
 
 
-def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+def check_post(files: Sequence[Path], kind: PostKind | None = None, caption: str = "") -> tuple[Fault, ...]:
     """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
     return post_faults(kind or kind_of(files), files, caption=caption)
 

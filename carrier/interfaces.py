@@ -14,6 +14,7 @@ from carrier.types import (
     Attachment,
     Completion,
     Fault,
+    Fit,
     Goal,
     GoalChange,
     Hosted,
@@ -25,6 +26,7 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    PostKind,
     Prices,
     Recalled,
     Request,
@@ -529,6 +531,9 @@ class Publisher(Protocol):
     async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
         """The account's own comments below it, as (id, text)."""
 
+    async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
+        """What was counted of it so far, by name; what is not told is not known."""
+
 
 class Darkroom(Protocol):
     """Finds the operator's pictures and videos, and makes of them what goes out."""
@@ -537,13 +542,20 @@ class Darkroom(Protocol):
     """The folder that what goes out has its path from."""
 
     async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`; what
+        stands at an address; what was kept under a name. Raises Unfit."""
+
+    async def told(self, name: str) -> SourceFile:
+        """The file that somebody else named, by its path or its address; raises Unfit."""
+
+    async def keep(self, name: str, content: bytes) -> str:
+        """What `found` finds it by from now on, until no post can want it any more."""
 
     async def develop(
         self,
         files: Sequence[SourceFile],
-        kind: Literal["image", "carousel", "reel", "story"],
-        fit: Literal["crop", "pad", "convert"] | None,
+        kind: PostKind,
+        fit: Fit | None,
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
 
