@@ -1,4 +1,4 @@
-"""What models may take within a time is held for each question before it is asked."""
+"""What models may take within a time is looked at before each of them is asked."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,13 +13,7 @@ from carrier.testing.models import ListedModel, calls
 from carrier.testing.projects import SMALL, write
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    Agent,
-    Budget,
-    Completion,
-    ModelProfile,
-    Usage,
-)
+from carrier.types import Agent, Budget, Completion, ModelProfile, Usage
 
 DAY = 86400.0
 
