@@ -27,12 +27,11 @@ from carrier.interfaces import (
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, people, results
+from carrier.ledger import goals, later, learned, people, results
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.hosting.nowhere import Nowhere
-from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
@@ -56,6 +55,7 @@ from carrier.types import (
     ModelProfile,
     PartUse,
     Person,
+    PostKind,
     Recalled,
     StoreDefinition,
 )
@@ -115,7 +115,7 @@ class Workshop:
         room = turn.message.room if turn.agent.memory.scope == "room" else ""
         ids = {person.id for person in about}
         here = turn.message.room
-        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
+        query = partial(learned.about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
         return await self.turns.ledger.read(query)
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
@@ -208,7 +208,7 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     if publisher is None or not (block or publisher.takes_videos):
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
-    return Outlet(publisher, make(block), data)
+    return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
 
 
 def parameters_of(action: ActionDefinition) -> Mapping[str, object]:
@@ -253,7 +253,7 @@ def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     return stats(data / "events", agent, days)
 
 
-def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+def check_post(files: Sequence[Path], kind: PostKind | None = None, caption: str = "") -> tuple[Fault, ...]:
     """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
     return post_faults(kind or kind_of(files), files, caption=caption)
 

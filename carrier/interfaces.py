@@ -1,7 +1,7 @@
 """What a part must look like: the protocols, and `Turn`, the one argument that user-written code receives."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -14,6 +14,7 @@ from carrier.types import (
     Attachment,
     Completion,
     Fault,
+    Fit,
     Goal,
     GoalChange,
     Hosted,
@@ -25,6 +26,7 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    PostKind,
     Prices,
     Recalled,
     Request,
@@ -275,6 +277,17 @@ class AbleClient(Client, Protocol):
     async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
         """The files of a message, put into the data folder as far as they are wanted; the others are only named."""
 
+    shows: bool
+    """Whether answers are shown there while they grow. Then `send` has what it is given take the place of what it
+    `edits`, and the client has the next two."""
+
+    async def show(self, outgoing: Outgoing) -> str:
+        """Put the beginning of an answer into its room, or what has grown of it into the place of what it `edits`;
+        returns the platform's id for it. Raises `Passing` when that may not be changed yet."""
+
+    async def take_back(self, outgoing: Outgoing) -> None:
+        """Remove what it `edits`, if it is still there."""
+
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
 
@@ -372,10 +385,17 @@ class Exchange:
     room: str
     lines: tuple[Message, ...]
     response: Response | None = None
+    known: Mapping[int, Memory] = field(default_factory=dict)
+    """By number what is known already of those who spoke, and holds; only for a reflection that `knows`."""
+    people: tuple[Person, ...] = ()
+    """Who speaks in the room, the latest first; for one that `knows`."""
 
 
 class Reflection(Protocol):
-    """An evaluator that runs after the answer, off its path; what it returns is kept."""
+    """An evaluator that runs after the answer, off its path; what it returns is kept.
+
+    It may have `knows`, a kind of memories: then it is told what is known of that kind, and who is there.
+    """
 
     every: int
     """It is due when so many messages have come into a room since it last ran."""
@@ -511,6 +531,9 @@ class Publisher(Protocol):
     async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
         """The account's own comments below it, as (id, text)."""
 
+    async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
+        """What was counted of it so far, by name; what is not told is not known."""
+
 
 class Darkroom(Protocol):
     """Finds the operator's pictures and videos, and makes of them what goes out."""
@@ -519,13 +542,20 @@ class Darkroom(Protocol):
     """The folder that what goes out has its path from."""
 
     async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`; what
+        stands at an address; what was kept under a name. Raises Unfit."""
+
+    async def told(self, name: str) -> SourceFile:
+        """The file that somebody else named, by its path or its address; raises Unfit."""
+
+    async def keep(self, name: str, content: bytes) -> str:
+        """What `found` finds it by from now on, until no post can want it any more."""
 
     async def develop(
         self,
         files: Sequence[SourceFile],
-        kind: Literal["image", "carousel", "reel", "story"],
-        fit: Literal["crop", "pad", "convert"] | None,
+        kind: PostKind,
+        fit: Fit | None,
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
 

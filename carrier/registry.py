@@ -67,6 +67,7 @@ EVALUATORS = Parts(
         "mentions": "carrier.evaluators.mentions:Mentions",
         "personal_data": "carrier.evaluators.personal_data:PersonalData",
         "facts": "carrier.evaluators.facts:Facts",
+        "relationships": "carrier.evaluators.relationships:Relationships",
         "goals": "carrier.evaluators.goals:Goals",
     },
     "carrier.evaluators",

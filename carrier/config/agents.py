@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 GIVEN = {
     "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
-    "facts": ("agent", "lines"),
+    "facts": ("agent", "lines", "known"),
+    "relationships": ("agent", "lines", "known", "people"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
     "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
@@ -379,7 +380,7 @@ class Agents:
         """What it needs a template for, and what it names one for."""
         yield "chat"
         chosen = block.templates.model_fields_set
-        for name in ("facts", "goals"):
+        for name in ("facts", "relationships", "goals"):
             if name in chosen or any(entry.name == name for entry in block.evaluators):
                 yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:

@@ -39,7 +39,7 @@ class Writing:
     async def generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: Sequence[Tool] = ()) -> Completion:
         """What the model says next; it is shown as it grows to those who read along. `name` is its journal entry's."""
         request = Request(prompt, tuple(tools), "chat", self._agent.name)
-        if turn.turns.watchers.streaming(turn.id):
+        if turn.is_read_along:
             return await turn.journal.paid(name, lambda: self._stream(turn, request))
         return await self.complete(turn, name, "large", request)
 
@@ -74,10 +74,10 @@ class Writing:
                 else:
                     preview.grow(item)
         except ModelError:
-            preview.restart()
+            await preview.restart()
             raise
         if completion.calls:
-            preview.restart()
+            await preview.restart()
         return completion
 
     async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str) -> Model:

@@ -82,7 +82,8 @@ class TurnMaker:
 
     async def _facts(self, turn: Turn, people: Sequence[Person], most: int) -> list[Memory]:
         ids = {person.id for person in people}
-        return [fact for fact in self.facts if fact.entity in ids][:most]
+        with_them = [fact for fact in self.facts if fact.kind == "relationship" and fact.other in ids]
+        return [fact for fact in self.facts if fact.entity in ids or fact in with_them][:most]
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
         return self.documents[:most]
