@@ -211,6 +211,17 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
 
 
+def parameters_of(action: ActionDefinition) -> Mapping[str, object]:
+    """What an action takes, as a JSON Schema; operators' code is imported for it. Raises UnknownPart."""
+    make: Any = registry.find(registry.ACTION_TYPES, action.type)
+    made: Action = make(replace(action, examples=()), Given(_no_lines, secrets=tuple, now=partial(datetime.now, UTC)))
+    return made.parameters
+
+
+async def _no_lines(turn: Turn, most: int) -> list[Line]:
+    return []
+
+
 open_models = Models
 """What makes the models of a host, given the project's folder."""
 open_darkroom = Darkroom
