@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from carrier.ledger import learned
+from carrier.ledger import jobs, learned, summaries
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
@@ -17,7 +17,6 @@ from carrier.ledger.tables import (
     goal_changes,
     goals,
     inbox,
-    jobs,
     journal,
     later,
     memory_log,
@@ -41,10 +40,6 @@ _known = select(messages).where(messages.c.id == bindparam("id"), messages.c.age
 _hearers = select(inbox.c.agent).where(inbox.c.message == bindparam("id"))
 _waits = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state == "waiting")
 _set = update(messages).where(messages.c.id == bindparam("of_id"))
-
-# What looks back on a room just now may have an answer already that is made of what is taken back.
-_its_room = func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1)
-_ask_anew = delete(journal).where(journal.c.turn.in_(select(jobs.c.id).where(_its_room == bindparam("of_room"))))
 
 
 def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -> Changed:
@@ -107,7 +102,8 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
         update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
     )
     connection.execute(_set, {"of_id": id, "delivered": False})
-    connection.execute(_ask_anew, {"of_room": message.room})
+    jobs.drop_all(connection, message.room)
+    summaries.drop(connection, message.room, message.at)
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:
         forgotten += _forget(connection, id)
