@@ -122,13 +122,8 @@ def _forget(connection: Connection, id: str) -> list[str]:
     connection.execute(delete(later).where(later.c.turn.in_(answering)))
     mentioning = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
     found = [row.id for row in mentioning if load(Memory, row.body).source_ids == (id,)]
-    _unlearn(connection, found)
+    learned.forget(connection, found)
     return found
-
-
-def _unlearn(connection: Connection, ids: Collection[str]) -> None:
-    connection.execute(delete(facts).where(facts.c.id.in_(ids)))
-    learned.reopen(connection, ids)
 
 
 def said_by(connection: Connection, entity: str) -> list[str]:
@@ -142,7 +137,7 @@ def forget_learned(connection: Connection, clock: Clock, entity: str) -> Changed
     called."""
     of_them = select(facts.c.id).where(or_(facts.c.entity == entity, facts.c.other == entity))
     ids = connection.execute(of_them).scalars().all()
-    _unlearn(connection, ids)
+    learned.forget(connection, ids)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
     for table in (goals, goal_changes):
         connection.execute(delete(table).where(table.c.whose == "person", table.c.subject == entity))
