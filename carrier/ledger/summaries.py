@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select
 
 from carrier.ledger.cursors import move_cursor
 from carrier.ledger.tables import inbox, messages, summaries
@@ -61,7 +61,7 @@ def said(connection: Connection, agent: str, room: str, after: int, through: int
     return [_line(row) for row in reversed(connection.execute(_said, asked).all())]
 
 
-def _line(row: Any) -> Line:
+def _line(row: Row[Any]) -> Line:
     name = row.sender_name or row.sender.partition(":")[2]
     return Line(row.id, name, row.text, row.at, row.agent != "", row.sender)
 
