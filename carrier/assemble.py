@@ -21,17 +21,17 @@ from carrier.interfaces import (
     Memories,
     MemoryLog,
     Model,
+    PastResult,
     StoreGiven,
     Toolbox,
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, learned, people, summaries
+from carrier.ledger import goals, later, learned, people, results, summaries
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.hosting.nowhere import Nowhere
-from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
@@ -55,6 +55,7 @@ from carrier.types import (
     ModelProfile,
     PartUse,
     Person,
+    PostKind,
     Recalled,
     StoreDefinition,
     Summary,
@@ -92,6 +93,7 @@ class Workshop:
             summary=self._summary,
             said=self._said,
             waiting=self._waiting,
+            results=self._results,
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
@@ -136,6 +138,11 @@ class Workshop:
 
     async def _waiting(self, turn: Turn) -> list[Waiting]:
         return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
+
+    async def _results(self, turn: Turn, most: int, seconds: float) -> list[PastResult]:
+        here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
+        now = self.turns.ledger.clock.tick()
+        return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
 
     # --- an agent
 
@@ -211,7 +218,7 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     if publisher is None or not (block or publisher.takes_videos):
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
-    return Outlet(publisher, make(block), data)
+    return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
 
 
 open_models = Models
@@ -245,7 +252,7 @@ def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     return stats(data / "events", agent, days)
 
 
-def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+def check_post(files: Sequence[Path], kind: PostKind | None = None, caption: str = "") -> tuple[Fault, ...]:
     """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
     return post_faults(kind or kind_of(files), files, caption=caption)
 

@@ -53,6 +53,7 @@ PROVIDERS = Parts(
         "summary": "carrier.providers.summary:Summary",
         "knowledge": "carrier.providers.knowledge:Knowledge",
         "goals": "carrier.providers.goals:Goals",
+        "recent_actions": "carrier.providers.recent_actions:RecentActions",
         "room": "carrier.providers.room:Room",
     },
     "carrier.providers",

@@ -194,6 +194,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model takes for a token, in US dollars; 0: nobody knows."""
+
+    read: float = 0.0
+    written: float = 0.0
+
+
+UNPRICED = Prices()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole answer: text, calls, or both."""
 
@@ -251,6 +262,8 @@ class Outgoing:
     """Who says it, for people to read."""
     thread: str = ""
     """The platform id of the message whose thread it belongs into; empty: into the room itself."""
+    edits: str = ""
+    """The platform id of what was shown of it before, whose place it takes."""
     at: int = 0
     """When it was put into the outbox."""
     others: tuple[str, ...] = ()
@@ -357,6 +370,11 @@ class PostFile:
     source_digest: str = ""
 
 
+PostKind = Literal["image", "carousel", "reel", "story"]
+Fit = Literal["crop", "pad", "convert"]
+"""How a picture is mended: by JPEG, colours and size alone (`convert`), or to a ratio that is taken, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """An operator's file, by its path from the project's folder; `at` is when it was last changed, in seconds."""
@@ -379,7 +397,7 @@ class PostTag:
 class PostContent:
     """What goes out, to the letter."""
 
-    kind: Literal["image", "carousel", "reel", "story"]
+    kind: PostKind
     files: tuple[PostFile, ...]
     caption: str = ""
     first_comment: str = ""
@@ -991,14 +1009,23 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """An action that makes what is published, and what it is called with."""
+
+    action: str
+    arguments: Mapping[str, Wording]
+
+
+@dataclass(frozen=True, slots=True)
 class PostPlan:
     """What is published at each slot of a schedule; the words of its caption are the schedule's."""
 
     client: str
-    kind: Literal["image", "carousel", "reel", "story"]
+    kind: PostKind
     pick: Pick | None = None
     media: tuple[str, ...] = ()
-    fit: Literal["crop", "pad", "convert"] | None = None
+    make: Making | None = None
+    fit: Fit | None = None
     first_comment: Wording | None = None
     alt_text: Wording | None = None
     collaborators: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ FLOORS = (
     {"carrier.host"},
     {"carrier.living"},
     {"carrier.assemble"},
-    {"carrier.runtime.runtime", "carrier.scheduler", "carrier.posting"},
+    {"carrier.runtime.runtime", "carrier.scheduler", "carrier.posting", "carrier.insights"},
     {"carrier.runtime"},
     {"carrier.ledger", "carrier.config", "carrier.apart"},
     {

@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room", "summary"),
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
     "facts": ("agent", "lines", "known"),
     "relationships": ("agent", "lines", "known", "people"),
     "summary": ("agent", "summary", "max_chars"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room", "summary"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
 }
 """What each template is given; `chat` and `post` have what the agent's providers say beside it.
 

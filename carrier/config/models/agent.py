@@ -115,7 +115,8 @@ class Agent(Described):
     )
     context: tuple[Provider, ...] = Field(
         default=tuple(
-            Entry(name=name) for name in ("character", "recent_messages", "memories", "knowledge", "goals", "time")
+            Entry(name=name)
+            for name in ("character", "recent_messages", "recent_actions", "memories", "knowledge", "goals", "time")
         ),
         description="Providers: what the templates are given",
     )
