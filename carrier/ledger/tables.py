@@ -272,6 +272,16 @@ facts = Table(
     Index(None, "superseded_by"),
 )
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("agent", String, primary_key=True),  # in whose words
+    Column("text", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),  # the place of the first line that it is made of
+    Column("through", BigInteger, nullable=False),  # and of the last
+)
+
 goals = Table(
     "goals",
     metadata,
