@@ -89,6 +89,11 @@ class Session:
             await self._catching_up.note_now()
         await self._interactions.register()
 
+    def refresh(self) -> None:
+        """What agents can do may be other now; what is not ready yet looks when it is."""
+        if self.bot.is_ready():
+            self._spawn(self._interactions.register())
+
     async def guild_came_back(self, guild: discord.Guild) -> None:
         # By the cursors of the beginning: what is said there now has to find its room marked already.
         self._catching_up.catch_up_also(dict(self._to_look_through([guild])))
