@@ -269,6 +269,7 @@ async def test_a_reload_of_an_agent_does_not_touch_the_connection(discord: Disco
         bar.files.write("templates/chat.j2", "You are {{ agent.name }}!\n")
         bar.files.write("agents.d/hello.yaml", "character: { bio: Greets. }\nmodel: scripted/tifa\n")
         bar.files.edit("agents.d/bar.yaml", "agent: tifa", "agent: hello")
+        bar.files.edit("agents.d/bar.yaml", "gather: 0", "gather: 0\nroutes: [{ room: 7, agent: tifa, prompt: Sing. }]")
         assert (await host.reload()).ok
 
         assert await connections(host) == before
