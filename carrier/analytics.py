@@ -27,6 +27,9 @@ COLUMNS = {
     "outcome": "VARCHAR",
     "revision": "VARCHAR",
     "error": "VARCHAR",
+    "post": "VARCHAR",
+    "hours": "DOUBLE",
+    "counts": "MAP(VARCHAR, BIGINT)",
 }
 
 
@@ -116,10 +119,22 @@ class ActionCount:
 
 
 @dataclass(frozen=True, slots=True)
+class PostCounts:
+    """What the platform had counted of a post when it was last asked, so many hours after it went out."""
+
+    agent: str
+    client: str
+    post: str
+    hours: float
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     days: tuple[Day, ...] = ()
     steps: tuple[StepTime, ...] = ()
     actions: tuple[ActionCount, ...] = ()
+    posts: tuple[PostCounts, ...] = ()
 
 
 def stats(folder: Path, agent: str | None = None, days: int = 7, now: datetime | None = None) -> Stats:
@@ -131,10 +146,12 @@ def stats(folder: Path, agent: str | None = None, days: int = 7, now: datetime |
 
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
         connection.execute(EVENTS, {"files": files, "agent": agent})
+        connection.execute(TURNS)
         return Stats(
             tuple(Day(*row) for row in connection.execute(DAYS).fetchall()),
             tuple(StepTime(*row) for row in connection.execute(STEPS).fetchall()),
             tuple(ActionCount(*row) for row in connection.execute(ACTIONS).fetchall()),
+            tuple(PostCounts(*row) for row in connection.execute(POSTS).fetchall()),
         )
 
 
@@ -150,6 +167,7 @@ EVENTS = f"""
     WHERE id IS NOT NULL AND "at" IS NOT NULL AND ($agent IS NULL OR agent = $agent)
     ORDER BY id, "at"
 """
+TURNS = "CREATE TEMP VIEW turns AS SELECT * FROM events WHERE post IS NULL"
 
 DAYS = """
     SELECT day, agent, count(*),
@@ -159,19 +177,25 @@ DAYS = """
            coalesce(sum(tokens_in), 0)::BIGINT, coalesce(sum(tokens_out), 0)::BIGINT, coalesce(sum(cost), 0.0),
            coalesce(quantile_cont(ms['total'], 0.50), 0), coalesce(quantile_cont(ms['total'], 0.95), 0),
            coalesce(quantile_cont(ms['total'], 0.99), 0)
-    FROM events GROUP BY day, agent ORDER BY day, agent
+    FROM turns GROUP BY day, agent ORDER BY day, agent
 """
 
 STEPS = """
     SELECT agent, step.key, quantile_cont(step.value, 0.50), quantile_cont(step.value, 0.95),
            quantile_cont(step.value, 0.99)
-    FROM (SELECT agent, unnest(map_entries(ms)) AS step FROM events)
+    FROM (SELECT agent, unnest(map_entries(ms)) AS step FROM turns)
     GROUP BY agent, step.key
     ORDER BY agent, list_position(['queue', 'compose', 'generate', 'act', 'evaluate', 'close', 'total'], step.key)
 """
 
 ACTIONS = """
     SELECT day, agent, action.name, action.status, count(*)
-    FROM (SELECT day, agent, unnest(actions) AS action FROM events)
+    FROM (SELECT day, agent, unnest(actions) AS action FROM turns)
     GROUP BY ALL ORDER BY ALL
+"""
+
+POSTS = """
+    SELECT DISTINCT ON (post) agent, client, post, hours, counts
+    FROM events WHERE post IS NOT NULL
+    ORDER BY post, "at" DESC
 """

@@ -21,17 +21,17 @@ from carrier.interfaces import (
     Memories,
     MemoryLog,
     Model,
+    PastResult,
     StoreGiven,
     Toolbox,
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, people
+from carrier.ledger import goals, later, learned, people, results
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
 from carrier.media.hosting.nowhere import Nowhere
-from carrier.media.limits import Kind
 from carrier.memory.embeddings import MiniLM
 from carrier.models.choosing import choose
 from carrier.models.loading import close_connections
@@ -55,6 +55,7 @@ from carrier.types import (
     ModelProfile,
     PartUse,
     Person,
+    PostKind,
     Recalled,
     StoreDefinition,
 )
@@ -89,6 +90,7 @@ class Workshop:
             documents=self._documents,
             goals=self._goals,
             waiting=self._waiting,
+            results=self._results,
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
@@ -113,7 +115,7 @@ class Workshop:
         room = turn.message.room if turn.agent.memory.scope == "room" else ""
         ids = {person.id for person in about}
         here = turn.message.room
-        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
+        query = partial(learned.about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
         return await self.turns.ledger.read(query)
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
@@ -126,6 +128,11 @@ class Workshop:
 
     async def _waiting(self, turn: Turn) -> list[Waiting]:
         return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
+
+    async def _results(self, turn: Turn, most: int, seconds: float) -> list[PastResult]:
+        here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
+        now = self.turns.ledger.clock.tick()
+        return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
 
     # --- an agent
 
@@ -201,7 +208,7 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     if publisher is None or not (block or publisher.takes_videos):
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
-    return Outlet(publisher, make(block), data)
+    return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
 
 
 open_models = Models
@@ -235,7 +242,7 @@ def read_stats(data: Path, agent: str | None, days: int) -> Stats:
     return stats(data / "events", agent, days)
 
 
-def check_post(files: Sequence[Path], kind: Kind | None = None, caption: str = "") -> tuple[Fault, ...]:
+def check_post(files: Sequence[Path], kind: PostKind | None = None, caption: str = "") -> tuple[Fault, ...]:
     """What Instagram would refuse or spoil; of the kind that the files look like where none is said."""
     return post_faults(kind or kind_of(files), files, caption=caption)
 

@@ -16,11 +16,13 @@ from carrier.config.keeping import keep, kept
 from carrier.config.revisions import digest
 from carrier.config.watching import changes
 from carrier.errors import ConfigError
+from carrier.insights import Insights
 from carrier.interfaces import Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Intake
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
 from carrier.ledger.previews import take_back_all
+from carrier.ledger.spending import give_all_back
 from carrier.living.calendar import Calendar
 from carrier.living.clients import Clients
 from carrier.living.here import Here, LivingAgent
@@ -84,6 +86,7 @@ class Host:
         self.later = Later(ledger, memories, here.definition, here.more_to_send, self.abilities.split)
         self.jobs = Jobs(ledger, memories, here.runtime)
         self.exporter = Exporter(ledger, event_log(catalog.host.data))
+        self.insights = Insights(ledger, self.calendar.publisher, self.exporter.wake.set)
         self.decisions = Decisions(ledger, self._decided, lambda: self.catalog.agents, self.calendar.clock_is_wrong)
         self.reloads = Reloads(self._reload)
         self._models = open_models(catalog.root, record)
@@ -314,6 +317,7 @@ async def running(
     """
     async with AsyncExitStack() as opened:
         ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
+        await ledger.write(give_all_back)
         memories = await opened.enter_async_context(_memories(catalog, ledger))
         host = Host(catalog, ledger, memories, Watchers(), environment, record)
         opened.push_async_callback(host.exporter.export)
@@ -327,7 +331,7 @@ async def running(
         opened.push_async_callback(host.close)
         parts = (
             *(host.inbox, host.jobs, host.exporter, host.decisions, host.reloads, host.later),
-            *(host.calendar.scheduler, host.calendar.posting),
+            *(host.calendar.scheduler, host.calendar.posting, host.insights),
         )
         lives = [*(part.run() for part in parts), *([_watch(host)] if watch else [])]
         async with _together(lives, ledger):

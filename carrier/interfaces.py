@@ -1,18 +1,20 @@
 """What a part must look like: the protocols, and `Turn`, the one argument that user-written code receives."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
 from carrier.types import (
+    UNPRICED,
     ActionResult,
     Agent,
     Attachment,
     Completion,
     Fault,
+    Fit,
     Goal,
     GoalChange,
     Hosted,
@@ -24,6 +26,8 @@ from carrier.types import (
     Person,
     PostContent,
     PostFile,
+    PostKind,
+    Prices,
     Recalled,
     Request,
     Response,
@@ -150,6 +154,15 @@ class Waiting:
     """When, in microseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastResult:
+    """What came of an action in an earlier turn."""
+
+    result: ActionResult
+    seconds: float
+    """So long ago."""
+
+
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
@@ -188,6 +201,8 @@ class Given:
     """What an agent is after in a room, and for these people, as far as its memory goes."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
+    results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
+    """What came of the agent's last actions in the turn's room: so many, within so many seconds, the newest first."""
     colleague: Callable[[str], Agent | None] = lambda name: None
     """An agent of that name, as it lives now."""
     ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody
@@ -381,10 +396,17 @@ class Exchange:
     room: str
     lines: tuple[Message, ...]
     response: Response | None = None
+    known: Mapping[int, Memory] = field(default_factory=dict)
+    """By number what is known already of those who spoke, and holds; only for a reflection that `knows`."""
+    people: tuple[Person, ...] = ()
+    """Who speaks in the room, the latest first; for one that `knows`."""
 
 
 class Reflection(Protocol):
-    """An evaluator that runs after the answer, off its path; what it returns is kept."""
+    """An evaluator that runs after the answer, off its path; what it returns is kept.
+
+    It may have `knows`, a kind of memories: then it is told what is known of that kind, and who is there.
+    """
 
     every: int
     """It is due when so many messages have come into a room since it last ran."""
@@ -393,7 +415,11 @@ class Reflection(Protocol):
 
 
 class Model(Protocol):
-    """A language model. Errors are `ModelError`, with what may help."""
+    """A language model. Errors are `ModelError`, with what may help.
+
+    It may have `prices`, a coroutine that returns `types.Prices`: budgets in dollars hold what a question may cost by
+    them until its answer says what it did.
+    """
 
     name: str
     """As the operator would write it: `scripted/tifa`, `openai/gpt-5`."""
@@ -402,6 +428,13 @@ class Model(Protocol):
 
     def stream(self, request: Request) -> AsyncIterator[str | Completion]:
         """The text piece by piece, then the whole completion as the last item."""
+
+
+async def prices_of(model: object) -> Prices:
+    """What a model says of its prices."""
+    told = getattr(model, "prices", None)
+    found: Prices = await told() if told else UNPRICED
+    return found
 
 
 class Embedder(Protocol):
@@ -509,6 +542,9 @@ class Publisher(Protocol):
     async def own_comments(self, id: str) -> Sequence[tuple[str, str]]:
         """The account's own comments below it, as (id, text)."""
 
+    async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
+        """What was counted of it so far, by name; what is not told is not known."""
+
 
 class Darkroom(Protocol):
     """Finds the operator's pictures and videos, and makes of them what goes out."""
@@ -517,13 +553,20 @@ class Darkroom(Protocol):
     """The folder that what goes out has its path from."""
 
     async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`; what
+        stands at an address; what was kept under a name. Raises Unfit."""
+
+    async def told(self, name: str) -> SourceFile:
+        """The file that somebody else named, by its path or its address; raises Unfit."""
+
+    async def keep(self, name: str, content: bytes) -> str:
+        """What `found` finds it by from now on, until no post can want it any more."""
 
     async def develop(
         self,
         files: Sequence[SourceFile],
-        kind: Literal["image", "carousel", "reel", "story"],
-        fit: Literal["crop", "pad", "convert"] | None,
+        kind: PostKind,
+        fit: Fit | None,
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
 

@@ -55,6 +55,8 @@ class Outlet:
     publisher: Publisher
     host: MediaHost
     folder: Path
+    slots: tuple[str, ...] = ()
+    """Times of the day at which posts go out that wait for the next free one."""
     resend: bool = False
     """Whether an order that left no trace for a quarter of an hour is given once more, for the same container."""
 

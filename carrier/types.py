@@ -194,6 +194,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model takes for a token, in US dollars; 0: nobody knows."""
+
+    read: float = 0.0
+    written: float = 0.0
+
+
+UNPRICED = Prices()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole answer: text, calls, or both."""
 
@@ -281,7 +292,7 @@ class Memory:
     room: str
     entity: str
     """Whom it is about or who said it."""
-    kind: Literal["message", "reply", "fact", "document"]
+    kind: Literal["message", "reply", "fact", "relationship", "document"]
     text: str
     at: int
     name: str = ""
@@ -291,6 +302,14 @@ class Memory:
     trust: Trust = "said"
     private: bool = False
     """Said in a direct message: it is recalled nowhere else."""
+    confidence: float = 1.0
+    """What part of its words stands in the words it was made of, 0 to 1; what is kept word for word has 1."""
+    other: str = ""
+    """Whom else it is about: of a claim, who it is made of; of a relationship, who it is with."""
+    instead_of: str = ""
+    """The id of the memory whose place it takes."""
+    until: int = 0
+    """When it stopped holding; 0: it holds. Only the ledger knows: a memory store need not keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +357,11 @@ class PostFile:
     source_digest: str = ""
 
 
+PostKind = Literal["image", "carousel", "reel", "story"]
+Fit = Literal["crop", "pad", "convert"]
+"""How a picture is mended: by JPEG, colours and size alone (`convert`), or to a ratio that is taken, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """An operator's file, by its path from the project's folder; `at` is when it was last changed, in seconds."""
@@ -360,7 +384,7 @@ class PostTag:
 class PostContent:
     """What goes out, to the letter."""
 
-    kind: Literal["image", "carousel", "reel", "story"]
+    kind: PostKind
     files: tuple[PostFile, ...]
     caption: str = ""
     first_comment: str = ""
@@ -972,14 +996,23 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """An action that makes what is published, and what it is called with."""
+
+    action: str
+    arguments: Mapping[str, Wording]
+
+
+@dataclass(frozen=True, slots=True)
 class PostPlan:
     """What is published at each slot of a schedule; the words of its caption are the schedule's."""
 
     client: str
-    kind: Literal["image", "carousel", "reel", "story"]
+    kind: PostKind
     pick: Pick | None = None
     media: tuple[str, ...] = ()
-    fit: Literal["crop", "pad", "convert"] | None = None
+    make: Making | None = None
+    fit: Fit | None = None
     first_comment: Wording | None = None
     alt_text: Wording | None = None
     collaborators: tuple[str, ...] = ()

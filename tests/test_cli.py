@@ -605,7 +605,7 @@ def test_the_shell_completes_names_of_agents(files: Project) -> None:
 
 def test_before_the_first_turn_there_is_nothing_to_count(carrier: Command) -> None:
     assert carrier("stats") == Outcome(0, "no turns yet\n", "")
-    assert json.loads(carrier("stats", "--json").out) == {"days": [], "steps": [], "actions": []}
+    assert json.loads(carrier("stats", "--json").out) == {"days": [], "steps": [], "actions": [], "posts": []}
 
 
 async def test_turns_are_counted_by_agent_and_day(carrier: Command, files: Project) -> None:

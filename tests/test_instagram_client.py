@@ -208,6 +208,22 @@ async def test_a_token_that_is_good_for_nothing_ends_the_client_and_says_what_to
         await here.made().run(here.delivered)
 
 
+@both
+async def test_a_token_that_ends_while_nothing_happens_is_noticed_within_a_day(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carrier.clients.instagram.client.DAY", 0.01)
+    life = asyncio.create_task(here.client.run(here.delivered))
+    await here.until(lambda: here.graph.journal.find("POST", "subscribed_apps")[1:])
+    here.graph.script(Action(do="error", http=500, code=2, is_transient=True), "GET")
+    here.graph.spoil(here.graph.account)
+    async with asyncio.timeout(10):
+        await asyncio.wait([life])
+
+    [error] = life.exception().exceptions  # type: ignore[union-attr]
+    assert isinstance(error, Unauthorized)
+
+
 async def test_an_answer_that_may_stand_there_is_looked_for_when_it_would_be_listed(here: Here) -> None:
     await here.graph.comment(here.post, "anna", "lovely")
     [message] = await here.told()

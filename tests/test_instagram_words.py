@@ -15,7 +15,7 @@ WORDS = {"caption": "Low tide", "collaborators": ("rita",), "location_id": "7", 
 TAGS = (PostTag("rita", 0.5, 0.5), PostTag("bo"))
 CONTENTS = [
     PostContent("image", (PICTURE,), **WORDS, alt_text="A boat", user_tags=TAGS),  # type: ignore[arg-type]
-    PostContent("carousel", (PICTURE, VIDEO), **WORDS),  # type: ignore[arg-type]
+    PostContent("carousel", (PICTURE, VIDEO), **WORDS, alt_text="A boat\nA wave", user_tags=TAGS),  # type: ignore[arg-type]
     PostContent("reel", (VIDEO,), **WORDS, user_tags=TAGS, cover=PICTURE, share_to_feed=False, trial="manual"),  # type: ignore[arg-type]
     PostContent("reel", (VIDEO,), thumb_offset=1.5, share_to_feed=True, trial="performance"),
     PostContent("story", (PICTURE,), user_tags=TAGS),
@@ -69,3 +69,17 @@ def test_what_is_made_with_ai_is_said_of_the_carousel_not_of_its_pictures() -> N
 
     assert whole["is_ai_generated"] is True
     assert all("is_ai_generated" not in part for part in parts)
+
+
+def test_of_a_carousel_each_picture_has_a_line_of_the_alt_text_and_the_first_the_tags() -> None:
+    picture, video, whole = told(CONTENTS[1])
+
+    assert (picture["alt_text"], [tag["username"] for tag in picture["user_tags"]]) == ("A boat", ["rita", "bo"])
+    assert {"alt_text", "user_tags"} & {*video, *whole} == set()
+
+
+def test_who_has_no_place_in_a_picture_is_in_its_middle() -> None:
+    [picture], [reel] = told(CONTENTS[0]), told(CONTENTS[2])
+
+    assert picture["user_tags"][1] == {"username": "bo", "x": 0.5, "y": 0.5}
+    assert reel["user_tags"][1] == {"username": "bo"}

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,12 +19,14 @@ from PIL.TiffImagePlugin import IFDRational
 
 from carrier.errors import Unfit
 from carrier.media.checks import file_faults, kind_of, post_faults
-from carrier.media.limits import Kind, ratios
+from carrier.media.limits import ratios
 from carrier.media.mending import prepare
 from carrier.media.pictures import picture_faults
 from carrier.media.words import word_faults
+from carrier.testing.films import Film
 from carrier.testing.graph import local_graph
 from carrier.testing.limited import Outcome, outcomes
+from carrier.types import PostKind
 
 SECONDS, MEGABYTES = 1.0, 300
 """Of the processor's time, and of memory, that a look at a file may take."""
@@ -120,69 +121,6 @@ def box(kind: bytes, content: bytes = b"") -> bytes:
 # --- videos that tests make
 
 
-@dataclass(frozen=True)
-class Film:
-    """A video, right for a reel unless it is told to be otherwise."""
-
-    seconds: float = 3.5
-    size: tuple[int, int] = (90, 160)
-    rate: int = 24
-    codec: str = "libx264"
-    pixels: str = "yuv420p"
-    format: str = "mp4"
-    flags: str = "+faststart"
-    sound: str = ""
-    sound_rate: int = 44_100
-    sound_layout: str = "stereo"
-    delay: float = 0
-    tracks: int = 1
-    options: tuple[tuple[str, str], ...] = ()
-
-    def __call__(self, path: Path) -> None:
-        options = {"movflags": self.flags} if self.flags and self.format in ("mp4", "mov") else {}
-        with av.open(str(path), "w", format=self.format, options=options) as container:
-            films = [self._film(container) for _ in range(self.tracks if self.codec else 0)]
-            sounds = [self._sound(container)] if self.sound else []
-            for stream, frames in [
-                *((film, self._pictures()) for film in films),
-                *((sound, self._samples(sound)) for sound in sounds),
-            ]:
-                for frame in frames:
-                    container.mux(stream.encode(frame))
-                container.mux(stream.encode())
-
-    def _film(self, container: Any) -> Any:
-        quick = {"libx264": {"preset": "ultrafast"}, "libvpx-vp9": {"cpu-used": "8", "deadline": "realtime"}}
-        quick["libsvtav1"] = {"preset": "11"}
-        options = {**quick.get(self.codec, {}), **dict(self.options)}
-        stream = container.add_stream(self.codec, rate=self.rate, options=options)
-        stream.width, stream.height = self.size
-        stream.pix_fmt = self.pixels
-        return stream
-
-    def _pictures(self) -> Iterator[Any]:
-        frame = av.VideoFrame(*self.size, self.pixels)
-        for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
-        frame.time_base = Fraction(1, self.rate)
-        for number in range(int(self.seconds * self.rate)):
-            frame.pts = number + int(self.delay * self.rate)
-            yield frame
-
-    def _sound(self, container: Any) -> Any:
-        return container.add_stream(self.sound, rate=self.sound_rate, layout=self.sound_layout)
-
-    def _samples(self, stream: Any) -> Iterator[Any]:
-        samples = stream.codec_context.frame_size or 1024
-        for number in range(int(self.seconds * self.sound_rate / samples)):
-            frame = av.AudioFrame(stream.codec_context.format.name, self.sound_layout, samples)
-            frame.sample_rate, frame.time_base = self.sound_rate, Fraction(1, self.sound_rate)
-            frame.pts = number * samples
-            for plane in frame.planes:
-                plane.update(bytes(plane.buffer_size))
-            yield frame
-
-
 def padded(make: Make, size: int) -> Make:
     """With a box of nothing behind it, up to this size."""
 
@@ -220,7 +158,7 @@ class Wrong:
     what: str
     """In what is said of it."""
     remedy: str
-    kind: Kind = "image"
+    kind: PostKind = "image"
 
 
 def of_another_format() -> Iterator[Wrong]:
@@ -484,7 +422,7 @@ def with_position() -> Image.Exif:
 HEVC = Film(codec="libx265", options=(("x265-params", "log-level=none"),))
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF exif:GPSLatitude="52,31.2N"/></x:xmpmeta>'
 
-RIGHT: dict[str, tuple[Kind, Make]] = {
+RIGHT: dict[str, tuple[PostKind, Make]] = {
     "square.jpg": ("image", picture((1080, 1080))),
     "tallest.jpg": ("image", picture((1080, 1350))),
     "widest.jpg": ("image", picture((1337, 700))),
@@ -531,7 +469,9 @@ def test_what_is_right_passes(name: str, tmp_path: Path) -> None:
         ("square.mp4", "reel", Film(size=(160, 160)), "not 9:16"),
     ],
 )  # fmt: skip
-def test_what_goes_out_all_the_same_is_a_warning(name: str, kind: Kind, make: Make, what: str, tmp_path: Path) -> None:
+def test_what_goes_out_all_the_same_is_a_warning(
+    name: str, kind: PostKind, make: Make, what: str, tmp_path: Path
+) -> None:
     make(tmp_path / name)
 
     [fault] = file_faults(kind, tmp_path / name)

@@ -10,7 +10,7 @@ from croniter import croniter
 from cronsim import CronSim
 
 from carrier.config.models.times import cron_line
-from carrier.config.timing import begins, next_beginning, slot_id, slots
+from carrier.config.timing import begins, moment_of, next_beginning, slot_id, slots, times_of_day
 from carrier.testing.schedules import schedule
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -236,3 +236,19 @@ def test_what_begins_next_may_have_come_up_before() -> None:
     assert next_beginning(late, slot) == begins(late, slot)
     assert next_beginning(late, begins(late, slot)) == begins(late, slot + timedelta(days=1))
     assert next_beginning(schedule(at="2026-11-20T09:00"), NOON) is None
+
+
+def test_times_of_the_day_come_in_order_by_the_clock_there() -> None:
+    found = islice(times_of_day(["18:00", "8:00", "08:00"], "Europe/Oslo", NOON), 3)
+
+    assert told([at.astimezone(OSLO) for at in found]) == ["11-21 18:00+0100", "11-22 08:00+0100", "11-22 18:00+0100"]
+
+
+def test_a_moment_that_the_clock_leaves_out_comes_after_the_gap() -> None:
+    assert moment_of("2026-03-29T02:30", "Europe/Oslo") == datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["9:00", "2026-02-30T09:00", "2026-02-01T09:00+01:00", ""])
+def test_what_is_no_moment_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="day"):
+        moment_of(written, "Europe/Oslo")

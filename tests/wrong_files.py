@@ -400,6 +400,8 @@ _SCHEDULE = _in(
     ("a post's media that is not there", "every: 6h\nclient: bar\npost: { kind: image, media: media/yule.jpg }\n", "6:29: CAR038", "there is no file media/yule.jpg"),
     ("a post's hashtags", "every: 6h\nclient: bar\npost: { kind: image, media: media/xmas.jpg, hashtags: sea }\n", "6:55: CAR049", "unknown group of hashtags 'sea'"),
     ("a post's media outside", "every: 6h\nclient: bar\npost: { kind: image, media: /srv/yule.jpg }\n", "6:29: CAR013", "stays inside"),
+    ("a post made by an action there is not", "every: 6h\nclient: bar\npost: { kind: image, make: { action: rol_dice } }\n", "6:38: CAR021", "unknown action 'rol_dice'"),
+    ("a post's text for an action", "every: 6h\nclient: bar\npost: { kind: image, make: { action: roll_dice, arguments: { of: { file: of.j2 } } } }\n", "6:74: CAR026", "unknown template 'of.j2'"),
     ("a carousel of one", "every: 6h\nclient: bar\npost: { kind: carousel, media: [media/xmas.jpg] }\n", "6:7: CAR013", "2 to 10 pictures"),
     ("an image of two", "every: 6h\nclient: bar\npost: { kind: image, media: [media/xmas.jpg, media/xmas.jpg] }\n", "6:9: CAR013", "`kind: carousel` has several"),
     ("a story with a caption", "every: 6h\nclient: bar\npost: { kind: story, media: media/xmas.jpg, caption: Hi }\n", "6:45: CAR013", "has no caption"),

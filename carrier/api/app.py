@@ -60,6 +60,7 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/later/{id}/cancel", "POST", standing.cancel),
         ("/posts", "GET", posts.listed),
         ("/posts", "POST", posts.make),
+        ("/posts/files", "POST", posts.keep),
         ("/posts/{id}", "GET", posts.shown),
         ("/posts/{id}/{what}", "POST", posts.change),
         ("/clients/{client}/limits", "GET", posts.limits),

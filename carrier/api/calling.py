@@ -1,5 +1,6 @@
 """The HTTP door from its other side: how commands reach the host that runs, wherever it listens."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,11 @@ class Caller:
 
     async def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         return _checked(await self.client.post(path, json=body))
+
+    async def send(self, path: str, file: Path) -> dict[str, Any]:
+        """With the file as the body, and its name beside it."""
+        content = await asyncio.to_thread(file.read_bytes)
+        return _checked(await self.client.post(path, content=content, params={"name": file.name}))
 
     async def stream(self, path: str, body: Mapping[str, object]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Server-sent events as (name, data)."""

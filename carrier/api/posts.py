@@ -5,18 +5,19 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from carrier.api.forms import read_json, valid
 from carrier.api.guards import problem
+from carrier.config.models.post import UserTag, misplaced
 from carrier.errors import Conflict, Unfit, UnknownPost
 from carrier.host import Host
 from carrier.ledger import posts as rows
 from carrier.runtime.editing import requests
 from carrier.scheduler.filing import moment
-from carrier.types import Post, PostContent, PostTag
+from carrier.types import Fit, Post, PostContent, PostKind, PostTag
 
 
 class NewPostForm(BaseModel):
@@ -28,26 +29,57 @@ class NewPostForm(BaseModel):
     """Empty: the only one that publishes."""
     agent: str = ""
     files: list[str] = Field(min_length=1, max_length=10)
-    """Paths from the project's folder."""
-    kind: Literal["image", "carousel", "reel", "story"] | None = None
-    fit: Literal["crop", "pad", "convert"] | None = None
+    """Paths from the project's folder, addresses, or what `POST /posts/files` has answered."""
+    kind: PostKind | None = None
+    """Else what the files look like."""
+    fit: Fit | None = None
     caption: str = Field("", max_length=10_000)
     first_comment: str = Field("", max_length=10_000)
     alt_text: str = Field("", max_length=10_000)
     collaborators: list[str] = []
-    user_tags: list[str] = []
+    user_tags: list[UserTag] = Field([], max_length=20)
+    """Names, or with their place: `{"username": "bo", "x": 0.3, "y": 0.7}`."""
     location_id: str = ""
+    cover: str = ""
+    """Of a reel: the path of the picture that stands for it."""
+    thumb_offset: float = Field(0.0, ge=0)
+    """Of a reel, in seconds."""
+    share_to_feed: bool | None = None
+    trial: Literal["", "manual", "performance"] = ""
+    ai_generated: bool = False
+    at: str = ""
+    """A day and a time by the host's clock, as in 2026-12-24T09:00; or `slot`, for the client's next free one."""
     dry_run: bool = False
     """Check it and tell what would be sent; nothing is."""
     by: str = Field("the operator", min_length=1, max_length=200)
 
+    @model_validator(mode="after")
+    def _rules(self) -> "NewPostForm":
+        if wrong := misplaced(self.sort, [key for key in self.model_fields_set if getattr(self, key)]):
+            raise ValueError(wrong)
+        return self
+
+    @property
+    def sort(self) -> PostKind:
+        if self.kind or len(self.files) > 1:
+            return self.kind or "carousel"
+        return "reel" if self.files[0].lower().endswith((".mp4", ".mov")) else "image"
+
     def content(self) -> PostContent:
-        several = len(self.files) > 1
-        video = self.files[0].lower().endswith((".mp4", ".mov"))
-        kind = self.kind or ("carousel" if several else "reel" if video else "image")
-        tags = tuple(PostTag(name) for name in self.user_tags)
+        """Without its files."""
         return PostContent(
-            kind, (), self.caption, self.first_comment, self.alt_text, tuple(self.collaborators), tags, self.location_id
+            kind=self.sort,
+            files=(),
+            caption=self.caption,
+            first_comment=self.first_comment,
+            alt_text=self.alt_text,
+            collaborators=tuple(self.collaborators),
+            user_tags=tuple(PostTag(tag.username, tag.x, tag.y) for tag in self.user_tags),
+            location_id=self.location_id,
+            thumb_offset=self.thumb_offset,
+            share_to_feed=self.share_to_feed,
+            trial=self.trial,
+            ai_generated=self.ai_generated,
         )
 
 
@@ -81,6 +113,14 @@ class ListForm(BaseModel):
     state: str = ""
 
 
+class FileForm(BaseModel):
+    """The query of `POST /posts/files`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("file", min_length=1, max_length=200)
+
+
 async def listed(host: Host, request: Request) -> Response:
     """The newest first."""
     form = valid(ListForm, dict(request.query_params))
@@ -89,7 +129,7 @@ async def listed(host: Host, request: Request) -> Response:
 
 
 async def make(host: Host, request: Request) -> Response:
-    """Publish something now."""
+    """Publish something: now, at a time, or in the next free slot."""
     form = valid(NewPostForm, await read_json(request))
     publishers = {name: outlet for name in host.clients if (outlet := host.calendar.outlet(name))}
     client = form.client or next(iter(publishers), "")
@@ -98,12 +138,25 @@ async def make(host: Host, request: Request) -> Response:
         return problem(422, f"name the client that publishes it; there are {known}", field="client")
     agent = form.agent or host.clients[client].definition.agent
     try:
-        post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.fit)
+        times = host.calendar.times(publishers[client], form.at)
+    except ValueError as error:
+        return problem(422, str(error), field="at")
+    try:
+        post = await host.calendar.editing.make(client, agent, form.content(), form.files, form.cover, form.fit)
     except (Unfit, Conflict) as error:
         return problem(422, str(error), field="files")
     if form.dry_run:
         return JSONResponse({"post": _plain(post), "requests": requests(post, publishers[client].publisher)})
-    return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by))}, 202)
+    return JSONResponse({"post": _plain(await host.calendar.editing.file(post, form.by, times))}, 202)
+
+
+async def keep(host: Host, request: Request) -> Response:
+    """Take in a picture or a video; answered with what it is called in `files`."""
+    form = valid(FileForm, dict(request.query_params))
+    content = await request.body()
+    if not content:
+        return problem(422, "send the file as the body", field="body")
+    return JSONResponse({"file": await host.calendar.editing.darkroom.keep(form.name, content)}, 201)
 
 
 async def shown(host: Host, request: Request) -> Response:

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carrier.cli.project import AsJson
 
 if TYPE_CHECKING:
+    from carrier.api.calling import Caller
     from carrier.types import Fault
 
 app = typer.Typer(help="Look at what is to be posted on Instagram, and post it.", no_args_is_help=True)
@@ -33,6 +35,11 @@ class Fit(StrEnum):
     CROP = "crop"
     PAD = "pad"
     CONVERT = "convert"
+
+
+class Trial(StrEnum):
+    MANUAL = "manual"
+    PERFORMANCE = "performance"
 
 
 class Login(StrEnum):
@@ -63,48 +70,65 @@ def check(
 @app.command()
 def post(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Pictures and videos of one post, in the project's folder.")],
+    files: Annotated[list[str], typer.Argument(help="Pictures and videos of one post: files, or addresses.")],
     caption: Annotated[str, typer.Option(help="What is to stand below it.")] = "",
     client: Annotated[str, typer.Option(help="Who publishes it; else the only one that can.")] = "",
     kind: Annotated[Kind | None, typer.Option(help="What is posted; else what the files look like.")] = None,
     fit: Annotated[Fit | None, typer.Option(help="Mend pictures; else they have to be right.")] = None,
     first_comment: Annotated[str, typer.Option(help="The account's own comment below it.")] = "",
-    alt_text: Annotated[str, typer.Option(help="For who cannot see the picture.")] = "",
+    alt_text: Annotated[str, typer.Option(help="For who cannot see the picture; of a carousel a line for each.")] = "",
+    collaborators: Annotated[list[str] | None, typer.Option("--collaborator", help="Who shares it as theirs.")] = None,
+    user_tags: Annotated[list[str] | None, typer.Option("--tag", help="Who is seen.")] = None,
+    location_id: Annotated[str, typer.Option(help="The id of a place's page.")] = "",
+    cover: Annotated[str, typer.Option(help="Of a reel: the picture that stands for it.")] = "",
+    thumb_offset: Annotated[float, typer.Option(help="Of a reel: the second of the frame that does.")] = 0.0,
+    share_to_feed: Annotated[bool | None, typer.Option(help="Whether a reel is shown in the feed, too.")] = None,
+    trial: Annotated[Trial | None, typer.Option(help="A reel for strangers first.")] = None,
+    ai_generated: Annotated[bool, typer.Option("--ai-generated", help="Label it as made with AI.")] = False,
+    at: Annotated[str, typer.Option(help="2026-12-24T09:00 by the host's clock, or `slot`: the next free one.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be sent, and send nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish something now. The host that runs does it: `carrier-host posts show` tells how far it is."""
+    """Publish something, by the host that runs: `carrier-host posts show` tells how far it is."""
     from carrier.cli.posts import requests_told
     from carrier.cli.printing import put
 
-    root = context.obj.load().root
-    body = {
-        "files": [_from(root, file) for file in files],
-        "caption": caption,
-        "client": client,
-        "kind": kind.value if kind else None,
-        "fit": fit.value if fit else None,
-        "first_comment": first_comment,
-        "alt_text": alt_text,
-        "dry_run": dry_run,
-    }
-    found = context.obj.ask(lambda caller: caller.post("/posts", body))
+    found = context.obj.ask(partial(_ordered, context))
     if as_json:
         print(json.dumps(found, indent=2))
     elif dry_run:
         put(requests_told(found["requests"]))
     else:
-        print(f"{found['post']['id']} goes out")
+        print(f"{found['post']['id']} goes out {found['post']['due'] if at else 'now'}")
 
 
-def _from(root: Path, file: Path) -> str:
-    """As the host finds it; raises CarrierError for a file that the project does not have."""
+async def _ordered(context: typer.Context, caller: "Caller") -> dict[str, Any]:
+    """What the host makes of the options that were given, with files as it finds them."""
+    root, given = context.obj.load().root, {**context.params}
+    del given["as_json"]
+    given["files"] = [await _found(root, file, caller) for file in given["files"]]
+    given["cover"] = given["cover"] and await _found(root, given["cover"], caller)
+    told = {key: value for key, value in given.items() if value not in (None, "", [], False) or key == "share_to_feed"}
+    return await caller.post("/posts", told)
+
+
+async def _found(root: Path, file: str, caller: "Caller") -> str:
+    """As the host finds it, which is sent what the project does not have; raises CarrierError."""
+    if "://" in file:
+        return file
+    if inside := _inside(root, Path(file)):
+        return inside
+    return str((await caller.send("/posts/files", Path(file)))["file"])
+
+
+def _inside(root: Path, file: Path) -> str:
+    """By its path from the project's folder; empty: it is elsewhere. Raises CarrierError for what is no file."""
     from carrier.errors import CarrierError
 
-    try:
-        return file.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError as error:
-        raise CarrierError(f"{file} is not in the project's folder, {root}; copy it there") from error
+    if not file.is_file():
+        raise CarrierError(f"there is no file {file}")
+    inside = file.resolve().is_relative_to(root.resolve())
+    return file.resolve().relative_to(root.resolve()).as_posix() if inside else ""
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Any
 
 MEMORY = ("stored", "waiting", "without_vector")
 ACTION = ("day", "agent", "action", "status", "count")
+POST = ("post", "agent", "client", "hours")
 DAY = ("day", "agent", "messages", "answered", "silent", "held", "failed", "dead", "tokens_in", "tokens_out")
 
 
@@ -160,8 +161,14 @@ def _last_reload(last: dict[str, Any]) -> str:
     return f"last reload at {local(last['at'])}: {'ok' if last['ok'] else last['reason']}"
 
 
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
 def stats_parts(stats: dict[str, Any]) -> Iterator[str | Table]:
     """What `carrier-host stats` counts, as a person reads it."""
+    if stats["posts"]:
+        yield Table([[*(it[key] for key in POST), _counts(it["counts"])] for it in stats["posts"]], (*POST, "counted"))
     if not stats["days"]:
         yield "no turns yet"
         return

@@ -107,9 +107,13 @@ def _of_schedule(schedule: models.Schedule) -> Iterator[Mention]:
         yield from _writing(schedule.say.text, ("say", "text"))
     if schedule.post:
         post = schedule.post
-        yield from _all("file", post.media, ("post", "media"))
+        yield from _all("file", [path if "://" not in path else "" for path in post.media], ("post", "media"))
         yield from _one("file", post.cover, ("post", "cover"))
         yield from _one("files", post.pick.source if post.pick else "", ("post", "pick", "from"))
+        if post.make:
+            yield from _one("call", post.make.action, ("post", "make", "action"))
+            for name, text in post.make.arguments.items():
+                yield from _writing(text, ("post", "make", "arguments", name))
         for key in ("caption", "first_comment", "alt_text"):
             yield from _writing(getattr(post, key), ("post", key))
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from carrier.config import models
 from carrier.config.definitions import Definition
 from carrier.config.mentions import WORDS_OF_A_SCHEDULE
+from carrier.config.models.post import Make
 from carrier.config.models.text import Generated, TextFile
 from carrier.config.names import Names
 from carrier.config.reading import Trail
 from carrier.config.revisions import revision
-from carrier.types import Pick, PostPlan, PostTag, Schedule, TemplateFile, Wording
+from carrier.types import Making, Pick, PostPlan, PostTag, Schedule, TemplateFile, Wording
 
 _WORK = {"post", "say", "task", "client"}
 """Keys that say what is done, not when."""
@@ -84,6 +85,7 @@ class Schedules:
             if post.pick
             else None,
             media=post.media,
+            make=self._make(definition, post.make) if post.make else None,
             fit=post.fit,
             first_comment=self._written(definition, post.first_comment, ("post", "first_comment")),
             alt_text=self._written(definition, post.alt_text, ("post", "alt_text")),
@@ -97,6 +99,13 @@ class Schedules:
             ai_generated=post.ai_generated,
             hashtags=self._hashtags(definition, post.hashtags),
         )
+
+    def _make(self, definition: Definition, make: Make) -> Making:
+        written = {
+            name: self._written(definition, text, ("post", "make", "arguments", name))
+            for name, text in make.arguments.items()
+        }
+        return Making(make.action, {name: wording for name, wording in written.items() if wording})
 
     def _hashtags(self, definition: Definition, groups: Sequence[str]) -> str:
         """Each tag once, in the order of the groups."""

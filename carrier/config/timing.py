@@ -1,12 +1,13 @@
 """When schedules come up: pure functions from a schedule and a span of time to moments, by a time zone's clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from heapq import merge
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from carrier.config.models.times import cron_line
+from carrier.config.models.times import cron_line, local_time
 from carrier.types import Schedule
 
 _MONDAY = datetime(2024, 1, 1)
@@ -86,6 +87,17 @@ def next_times(schedule: Schedule, now: datetime, count: int = 3) -> tuple[datet
     """At most so many moments after `now`, which has a zone; by the schedule's clock."""
     zone = ZoneInfo(schedule.timezone)
     return tuple(slot.astimezone(zone) for slot in islice(slots(schedule, now), count))
+
+
+def times_of_day(times: Sequence[str], timezone: str, after: datetime) -> Iterator[datetime]:
+    """When it is one of these times, as in 12:30, by the clock of a time zone; each day, in order, in UTC."""
+    lines = [f"{int(minute)} {int(hour)} * * *" for hour, _, minute in (each.partition(":") for each in times)]
+    return merge(*(slots(Schedule("", "", cron=line, timezone=timezone), after) for line in dict.fromkeys(lines)))
+
+
+def moment_of(local: str, timezone: str) -> datetime:
+    """Of a day and a time as in 2026-12-24T09:00, in UTC; raises ValueError for what is none."""
+    return _existing(datetime.fromisoformat(local_time(local)).replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
 
 def told(cron: str) -> str:

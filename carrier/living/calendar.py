@@ -1,6 +1,10 @@
 """What comes by the clock: schedules, and the posts that they or an operator order."""
 
+from collections.abc import Iterator
+
 from carrier.assemble import open_darkroom, open_outlet
+from carrier.config.timing import moment_of, times_of_day
+from carrier.interfaces import Publisher
 from carrier.ledger.engine import Ledger
 from carrier.living.here import Here
 from carrier.living.telling import Telling
@@ -11,6 +15,7 @@ from carrier.runtime.inbox import Inbox
 from carrier.runtime.muting import Mutes
 from carrier.runtime.speaking import Send
 from carrier.scheduler.controls import Controls
+from carrier.scheduler.filing import micros
 from carrier.scheduler.scheduler import Scheduler
 
 
@@ -36,6 +41,26 @@ class Calendar:
 
     def clock_is_wrong(self) -> bool:
         return bool(self.scheduler.held)
+
+    def publisher(self, client: str) -> Publisher | None:
+        """Of a client, while it is here and publishes."""
+        outlet = self.outlet(client)
+        return outlet.publisher if outlet else None
+
+    def times(self, outlet: Outlet, at: str) -> Iterator[int]:
+        """When a post may go out, the first first: at a moment by the host's clock, or in a `slot`; none: now.
+
+        Raises ValueError.
+        """
+        now, zone = self.scheduler.wall.now(), self._here.settings.timezone
+        if at == "slot":
+            if not outlet.slots:
+                raise ValueError("it has no `slots`: write when its posts go out, as in slots: [8:00, 12:30]")
+            return map(micros, times_of_day(outlet.slots, zone, now))
+        wanted = [moment_of(at, zone)] if at else []
+        if any(moment <= now for moment in wanted):
+            raise ValueError(f"{at} is over")
+        return map(micros, wanted)
 
     def outlet(self, client: str) -> Outlet | None:
         """Where posts of a client go out; None while it is not here, or publishes nothing."""

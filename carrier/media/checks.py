@@ -5,16 +5,15 @@ from pathlib import Path
 
 from carrier.errors import Unfit
 from carrier.media import limits
-from carrier.media.limits import Kind
 from carrier.media.opening import opened, size_upright, sort_of
 from carrier.media.pictures import picture_faults
 from carrier.media.videos import video_faults
 from carrier.media.words import word_faults
-from carrier.types import Fault
+from carrier.types import Fault, PostKind
 
 
 def post_faults(
-    kind: Kind,
+    kind: PostKind,
     files: Sequence[Path],
     *,
     caption: str = "",
@@ -34,14 +33,14 @@ def post_faults(
     )
 
 
-def file_faults(kind: Kind, file: Path) -> tuple[Fault, ...]:
+def file_faults(kind: PostKind, file: Path) -> tuple[Fault, ...]:
     """What is wrong with one file of such a post."""
     if kind == "reel" or (kind != "image" and _is_video(file)):
         return video_faults(file, limits.of_video(kind))
     return picture_faults(file, limits.ratios(kind))
 
 
-def kind_of(files: Sequence[Path]) -> Kind:
+def kind_of(files: Sequence[Path]) -> PostKind:
     """What they would most likely be posted as."""
     if len(files) > 1:
         return "carousel"
@@ -55,7 +54,7 @@ def _is_video(file: Path) -> bool:
         return False
 
 
-def _count_faults(kind: Kind, count: int) -> Iterator[Fault]:
+def _count_faults(kind: PostKind, count: int) -> Iterator[Fault]:
     if kind == "carousel" and count not in limits.CAROUSEL:
         least, most = limits.CAROUSEL[0], limits.CAROUSEL[-1]
         remedy = "leave some out" if count > most else "add some, or make it a post of `kind: image`"

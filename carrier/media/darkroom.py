@@ -5,22 +5,25 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from carrier.errors import Unfit
 from carrier.media.checks import post_faults
+from carrier.media.fetching import fetched, is_address
 from carrier.media.formats import MOV, MP4
-from carrier.media.limits import Fit, Kind
 from carrier.media.mending import prepare
 from carrier.media.opening import sort_of
 from carrier.media.words import word_faults
-from carrier.types import Fault, PostContent, PostFile, SourceFile
+from carrier.types import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
 
 MADE = "posts"
 """The folder of what goes out, in the data folder."""
+KEPT = "kept:"
+"""Before the name of what came from elsewhere and is in that folder, under its digest."""
 KEPT_SECONDS = 60 * 86400
 """Longer than any post waits."""
+_DIGEST = re.compile("[0-9a-f]{64}")
 _VIDEOS = {MP4: (".mp4", "video/mp4"), MOV: (".mov", "video/quicktime")}
 
 
@@ -34,10 +37,25 @@ class Darkroom:
     """Digests of files that were read, as long as they do not change."""
 
     async def found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`."""
-        return await asyncio.to_thread(self._found, patterns)
+        """What could be a post: each file that a pattern finds, or all of each folder, where it ends in `/`; what
+        stands at an address; what was kept under a name. Raises Unfit."""
+        return [group for pattern in patterns for group in await self._found(pattern)]
 
-    async def develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+    async def told(self, name: str) -> SourceFile:
+        """The file that somebody else named, by its path or its address; raises Unfit."""
+        if is_address(name):
+            return await self._fetched(name, named=False)
+        path = (self.root / name).resolve()
+        if not path.is_relative_to(self.root.resolve()) or not await asyncio.to_thread(_is_shown, path):
+            raise Unfit(name[:200], "is no file in the project's folder", "have its path told, or its address")
+        return await asyncio.to_thread(self._source, self.root / path.relative_to(self.root.resolve()))
+
+    async def keep(self, name: str, content: bytes) -> str:
+        """What `found` finds it by from now on, until no post can want it any more."""
+        digest = await asyncio.to_thread(self._keep, content)
+        return f"{KEPT}{digest}/{Path(name).name}"
+
+    async def develop(self, files: Sequence[SourceFile], kind: PostKind, fit: Fit | None) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
         return await asyncio.to_thread(self._develop, files, kind, fit)
 
@@ -49,8 +67,29 @@ class Darkroom:
         """What is wrong with a post, by the names of the operator's own files."""
         return await asyncio.to_thread(self._faults, content)
 
-    def _found(self, patterns: Sequence[str]) -> list[tuple[SourceFile, ...]]:
-        return [group for pattern in patterns for group in self._groups(pattern)]
+    async def _found(self, pattern: str) -> list[tuple[SourceFile, ...]]:
+        if is_address(pattern):
+            return [(await self._fetched(pattern, named=True),)]
+        if pattern.startswith(KEPT):
+            return await asyncio.to_thread(lambda: [*self._kept(pattern)])
+        return await asyncio.to_thread(lambda: [*self._groups(pattern)])
+
+    async def _fetched(self, url: str, named: bool) -> SourceFile:
+        digest = await asyncio.to_thread(self._keep, await fetched(url, named))
+        return SourceFile(url, digest, time.time())
+
+    def _keep(self, content: bytes) -> str:
+        digest = sha256(content).hexdigest()
+        kept = self.data / MADE / digest
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.with_suffix(".part").write_bytes(content)
+        kept.with_suffix(".part").replace(kept)
+        return digest
+
+    def _kept(self, name: str) -> Iterator[tuple[SourceFile, ...]]:
+        digest = name.removeprefix(KEPT).partition("/")[0]
+        if _DIGEST.fullmatch(digest) and (self.data / MADE / digest).is_file():
+            yield (SourceFile(name, digest, time.time()),)
 
     def _groups(self, pattern: str) -> Iterator[tuple[SourceFile, ...]]:
         folders = pattern.endswith("/")
@@ -70,14 +109,15 @@ class Darkroom:
             self._known[key] = _digest(path)
         return SourceFile(path.relative_to(self.root).as_posix(), self._known[key], stat.st_mtime)
 
-    def _develop(self, files: Sequence[SourceFile], kind: Kind, fit: Fit | None) -> tuple[PostFile, ...]:
+    def _develop(self, files: Sequence[SourceFile], kind: PostKind, fit: Fit | None) -> tuple[PostFile, ...]:
         made = self.data / MADE
         made.mkdir(parents=True, exist_ok=True)
         _sweep(made)
         return tuple(self._made(file, made, kind, fit) for file in files)
 
-    def _made(self, file: SourceFile, made: Path, kind: Kind, fit: Fit | None) -> PostFile:
-        source = self.root / file.path
+    def _made(self, file: SourceFile, made: Path, kind: PostKind, fit: Fit | None) -> PostFile:
+        kept = is_address(file.path) or file.path.startswith(KEPT)
+        source = made / file.digest if kept else self.root / file.path
         try:
             format = sort_of(source)
             part = made / f"{file.digest}.part"

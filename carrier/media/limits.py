@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
-Kind = Literal["image", "carousel", "reel", "story"]
-Fit = Literal["crop", "pad", "convert"]
-"""How a picture is mended: by JPEG, colours and size alone (`convert`), or to a ratio that is taken, too."""
+from carrier.types import PostKind
 
 MEBIBYTE = 2**20
 PICTURE_BYTES = 8 * MEBIBYTE
@@ -66,10 +63,10 @@ COLLABORATORS = 3
 USER_TAGS = 20
 
 
-def ratios(kind: Kind) -> Ratios:
+def ratios(kind: PostKind) -> Ratios:
     """That a picture may have."""
     return ANY_PICTURE if kind == "story" else FEED_PICTURE
 
 
-def of_video(kind: Kind) -> VideoLimits:
+def of_video(kind: PostKind) -> VideoLimits:
     return {"story": STORY, "carousel": CAROUSEL_VIDEO}.get(kind, REEL)

@@ -12,9 +12,10 @@ from carrier.media import boxes
 from carrier.media.boxes import Box, TooManyBoxes
 from carrier.media.formats import JPEG, Format
 from carrier.media.jpeg import without_metadata
-from carrier.media.limits import MENDED_BYTES, NARROWEST, WIDEST, Fit, Kind, Ratios, ratios
+from carrier.media.limits import MENDED_BYTES, NARROWEST, WIDEST, Ratios, ratios
 from carrier.media.opening import AGAIN, opened, orientation, size_upright, sort_of
 from carrier.media.pictures import to_jpeg
+from carrier.types import Fit, PostKind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +26,7 @@ LONGEST = 25_000
 """Pixels from top to bottom: no more fit into its memory, and a JPEG has 65,500 at most."""
 
 
-def prepare(source: Path, target: Path, kind: Kind, fit: Fit | None = None) -> tuple[str, ...]:
+def prepare(source: Path, target: Path, kind: PostKind, fit: Fit | None = None) -> tuple[str, ...]:
     """Write what goes out, and tell in words what was done to it; for a thread.
 
     Without `fit` a picture stays as it is, bit for bit, but for its metadata, and so does a video always.

@@ -1,5 +1,6 @@
 """Makes a post of a schedule's slot: its files are chosen once and made ready, its words are the agent's."""
 
+import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,9 @@ from carrier.ledger.slots import Slot
 from carrier.templates import Templates
 from carrier.types import (
     Agent,
+    Fit,
     Image,
+    Making,
     Pick,
     Post,
     PostContent,
@@ -31,6 +34,8 @@ MOST_FILES = 10
 Groups = Sequence[tuple[SourceFile, ...]]
 Write = Callable[[Wording, str, Mapping[str, object]], Awaitable[str]]
 """Render words, or have them written; the second is what they are for."""
+Make = Callable[[Making, Schedule], Awaitable[str]]
+"""Have an action make what is published; returns what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,16 @@ class Drafting:
     darkroom: Darkroom
     schedules: Callable[[], Mapping[str, Schedule]]
 
-    async def begin(self, slot: Slot) -> Draft:
+    async def begin(self, slot: Slot, make: Make) -> Draft:
         """The files of this slot's post, the same each time; raises Unfit, Nothing, and CarrierError without any."""
         schedule = self.schedules().get(slot.schedule)
         plan = schedule.post if schedule else None
         if schedule is None or plan is None:
             raise CarrierError(f"{slot.schedule} publishes nothing any more")
-        sources = await self._sources(slot, plan)
+        sources = await self._sources(slot, schedule, plan, make)
         try:
             files = await self.darkroom.develop(sources, plan.kind, plan.fit)
-            cover = await self._cover(plan)
+            cover = await developed_cover(self.darkroom, plan.cover, plan.fit)
         except Unfit as error:
             raise Spoilt(self._post(slot, plan, _as_they_are(sources), str(error))) from error
         folder = self.darkroom.data
@@ -103,29 +108,41 @@ class Drafting:
         faults = self.darkroom.word_faults(with_hashtags(caption, draft.plan))
         return "; ".join(str(fault) for fault in faults if fault.severity == "error")
 
-    async def _sources(self, slot: Slot, plan: PostPlan) -> list[SourceFile]:
-        groups = await self.darkroom.found([plan.pick.source] if plan.pick else plan.media)
+    async def _sources(self, slot: Slot, schedule: Schedule, plan: PostPlan, make: Make) -> list[SourceFile]:
+        if plan.make:
+            named = _named(await make(plan.make, schedule))
+            groups: Groups = [(await self.darkroom.told(name),) for name in named]
+        else:
+            groups = await self.darkroom.found([plan.pick.source] if plan.pick else plan.media)
         choose = partial(chosen, plan, groups, slot.id)
         take = partial(rows.take, clock=self.ledger.clock, client=plan.client, post=slot.id, choose=choose)
         sources: list[SourceFile] = await self.ledger.write(take)
         if sources:
             return sources
         if not plan.pick:
-            raise CarrierError(f"there is no file {', '.join(plan.media)}")
+            what = f"{plan.make.action} named no file" if plan.make else f"there is no file {', '.join(plan.media)}"
+            raise CarrierError(what)
         source = plan.pick.source
         empty = f"every file of {source} was published" if groups else f"{source} finds no file"
         raise (Nothing if plan.pick.when_empty == "skip" else CarrierError)(f"{empty}; add some, or set `reuse`")
-
-    async def _cover(self, plan: PostPlan) -> PostFile | None:
-        groups = await self.darkroom.found([plan.cover]) if plan.cover else []
-        made = await self.darkroom.develop(groups[0], "story", plan.fit) if groups else ()
-        return made[0] if made else None
 
     def _post(self, slot: Slot, plan: PostPlan, files: tuple[PostFile, ...], reason: str) -> Post:
         content = PostContent(plan.kind, files)
         return Post(
             slot.id, plan.client, slot.agent, content, "failed", slot.begins_at, slot.until, slot.id, reason=reason
         )
+
+
+async def developed_cover(darkroom: Darkroom, path: str, fit: Fit | None) -> PostFile | None:
+    """The picture that stands for a reel, where there is one; raises Unfit."""
+    if not path:
+        return None
+    groups = await darkroom.found([path])
+    if not groups:
+        raise Unfit(path, "is not there", "name a picture in the project's folder")
+    # Of a story's picture any ratio is taken, as of a cover.
+    (made,) = await darkroom.develop(groups[0], "story", fit)
+    return made
 
 
 def with_hashtags(caption: str, plan: PostPlan) -> str:
@@ -172,6 +189,16 @@ def _ordered(pick: Pick, groups: Groups, seed: str) -> list[tuple[SourceFile, ..
             # The same after a restart.
             return random.Random(seed).sample(groups, len(groups))
     return sorted(groups, key=lambda group: group[0].at, reverse=pick.order == "newest")
+
+
+def _named(answer: str) -> list[str]:
+    """The files that an action has answered with: a line each, or a list in JSON."""
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = None
+    lines = found if isinstance(found, list) else answer.split("\n")
+    return [name for line in lines if (name := str(line).strip())]
 
 
 def _as_they_are(sources: Sequence[SourceFile]) -> tuple[PostFile, ...]:

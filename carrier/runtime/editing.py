@@ -1,6 +1,6 @@
 """What an operator does with posts: makes one, approves, edits, rejects and retries it, and says whether it is live."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_hex
@@ -15,8 +15,9 @@ from carrier.ledger import posts as rows
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import storable
 from carrier.runtime import drafts
+from carrier.runtime.drafting import developed_cover
 from carrier.runtime.speaking import Send, named
-from carrier.types import Agent, Hosted, Post, PostContent, PostFile
+from carrier.types import Agent, Fit, Hosted, Post, PostContent, PostFile
 
 SECONDS = 1_000_000
 PATIENCE = 3600 * SECONDS
@@ -51,23 +52,38 @@ class Editing:
         return post
 
     async def make(
-        self, client: str, agent: str, content: PostContent, paths: Sequence[str], fit: object = None
+        self,
+        client: str,
+        agent: str,
+        content: PostContent,
+        paths: Sequence[str],
+        cover: str,
+        fit: Fit | None,
     ) -> Post:
-        """A post of the operator's own files, which goes out now; not filed yet. Raises Unfit and Wrong."""
+        """A post of the operator's own files; not filed yet. Raises Unfit and Wrong."""
         groups = await self.darkroom.found(paths)
         sources = [file for group in groups for file in group]
         if len(sources) < len(paths):
             raise Wrong(f"not all of {', '.join(paths)} are files in the project's folder")
-        files = await self.darkroom.develop(sources, content.kind, fit)  # type: ignore[arg-type]
-        content = replace(content, files=files)
+        files = await self.darkroom.develop(sources, content.kind, fit)
+        content = replace(content, files=files, cover=await developed_cover(self.darkroom, cover, fit))
         await self._check(content)
         now = self.ledger.clock.tick()
         return Post(f"{client}@{token_hex(6)}", client, agent, content, "approved", now, now + PATIENCE)
 
-    async def file(self, post: Post, by: str) -> Post:
-        await self.ledger.write(partial(rows.add, clock=self.ledger.clock, post=post, note=f"by {by}"))
+    async def file(self, post: Post, by: str, times: Iterable[int] = ()) -> Post:
+        """It goes out now; or at the first of these times at which no other post of its client does."""
+
+        def add(connection: Connection, clock: Clock) -> Post:
+            taken = {other.due for other in rows.under_way(connection) if other.client == post.client}
+            free = next((at for at in times if at not in taken), None)
+            filed = post if free is None else replace(post, due=free, expires=free + PATIENCE)
+            rows.add(connection, clock, filed, f"by {by}")
+            return filed
+
+        filed: Post = await self.ledger.write(partial(add, clock=self.ledger.clock))
         self.changed()
-        return post
+        return filed
 
     async def approve(self, id: str, digest: str, by: str) -> Post:
         """Let it go out as it is; `digest` says what was looked at, and has to be of what would go out now."""

@@ -75,7 +75,7 @@ class AgentRuntime:
         self.ask, self.payer = self._writing.ask, self._writing.payer
         self._checks = Gates(parts.checks, self.ask)
         self._acting = Acting(parts.actions, self.ask, self._writing.gates)
-        self._publishing = drafting and Publishing(agent, drafting, self._writing, self._prompt)
+        self._publishing = drafting and Publishing(agent, drafting, self._writing, self._acting, self._prompt)
         self._reflections = [ReflectionDue(name, part.every) for name, part in parts.reflections.items()]
         self._tools: dict[int, Mapping[str, Action]] = {}
         """What each toolbox holds now."""

@@ -115,20 +115,20 @@ class Trial:
 
     def posting(self, fuse: Fuse | None = None) -> Posting:
         """A new one, as after a start."""
-        client = GraphClient(self.graph.url, "v25.0", lambda: self.graph.account.token, read_seconds=0.1)
-        self._clients.append(client)
-        publisher, host, ledger = self._publisher(client), self.host, self.ledger
+        publisher, host, ledger = self.publisher(), self.host, self.ledger
         if fuse:
             publisher, host = Fused(publisher, fuse), Fused(host, fuse)  # type: ignore[assignment]
-        outlet = Outlet(publisher, host, self.folder, self.resend)
+        outlet = Outlet(publisher, host, self.folder, resend=self.resend)
 
         async def tell(post: Post) -> None:
             self.told.append(post)
 
         return Posting(ledger, lambda name: outlet, tell)
 
-    def _publisher(self, client: GraphClient) -> Publisher:
+    def publisher(self) -> Publisher:
         account = self.graph.account
+        client = GraphClient(self.graph.url, "v25.0", lambda: account.token, read_seconds=0.1)
+        self._clients.append(client)
         return Publisher(client, account.id, self.graph.url if account.login == "facebook" else "")
 
     async def until_over(self, id: str = "morning@1", fuse: Fuse | None = None, most: float = 3 * 86400) -> Post:

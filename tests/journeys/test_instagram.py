@@ -1,19 +1,23 @@
 """Posts by the clock, from a picture in a folder to the feed: through a real FTP server, a caption and an approval."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from carrier.api.calling import Caller, Refusal, calling
+from carrier.cli import app
 from carrier.testing.clients import MadeClient
+from carrier.testing.films import Film
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
-from carrier.testing.media_hosts import PASSWORD, USER, ftp_server
+from carrier.testing.media_hosts import PASSWORD, USER, FtpServer, ftp_server, vsftpd, vsftpd_program
 from carrier.testing.projects import Project, project
 from carrier.types import Message
 
@@ -32,6 +36,7 @@ media_hosts:
     password: {password}
     tls: {tls}
     ca: "{ca}"
+    folder: "{inside}"
     public_url: {graph}/media
 """,
     "agents.d/tifa.yaml": """\
@@ -64,10 +69,14 @@ name: tifa
 rules:
   - { when: caption, say: "{caption}" }
   - { when: lovely, say: Thank you! }
+  - { when: colour, say: navy }
 """,
     "templates/chat.j2": "You are {{ agent.name }}.\n",
     "templates/facts.j2": "\n",
 }
+
+
+Scene = tuple[Project, Graph]
 
 
 def picture(folder: Path, name: str, colour: str) -> None:
@@ -78,20 +87,30 @@ def picture(folder: Path, name: str, colour: str) -> None:
 
 
 @asynccontextmanager
-async def demo(folder: Path, tls: str = "none", **more: str) -> AsyncIterator[tuple[Project, Graph]]:
+async def demo(folder: Path, tls: str = "none", server: str = "pyftpdlib", **more: str) -> AsyncIterator[Scene]:
     """A project whose pictures go by FTP, and the Instagram that it posts to."""
-    with ftp_server(folder, tls) as ftp:
-        async with local_graph(media=ftp.folder) as graph:
-            graph.rule(image_seconds=0)
-            facts = {
-                "ftp": str(ftp.port), "user": USER, "password": PASSWORD, "tls": tls, "ca": ftp.certificate,
-                "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
-                "approval": "none", "caption": "Good morning, Bergen", **more,
-            }  # fmt: skip
-            made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
-            picture(made.folder / "media", "1.jpg", "seagreen")
-            picture(made.folder / "media", "2.jpg", "gold")
-            yield made, graph
+    async with served(folder, tls, server) as ftp, local_graph(media=ftp.folder) as graph:
+        graph.rule(image_seconds=0)
+        facts = {
+            "ftp": str(ftp.port), "tls": tls, "ca": ftp.certificate, "inside": ftp.inside,
+            "user": USER if server == "pyftpdlib" else "anonymous", "password": PASSWORD,
+            "graph": graph.url, "account": graph.account.id, "token": graph.account.token, "secret": APP_SECRET,
+            "approval": "none", "caption": "Good morning, Bergen", **more,
+        }  # fmt: skip
+        made = project(folder / "demo", {name: filled(text, facts) for name, text in FILES.items()})
+        picture(made.folder / "media", "1.jpg", "seagreen")
+        picture(made.folder / "media", "2.jpg", "gold")
+        yield made, graph
+
+
+@asynccontextmanager
+async def served(folder: Path, tls: str, server: str) -> AsyncIterator[FtpServer]:
+    if server == "vsftpd":
+        async with vsftpd(folder, tls == "explicit") as ftp:
+            yield ftp
+    else:
+        with ftp_server(folder, tls) as ftp:
+            yield ftp
 
 
 def filled(text: str, facts: dict[str, str]) -> str:
@@ -114,9 +133,15 @@ async def until(caller: Caller, id: str, *states: str) -> dict[str, Any]:
             await asyncio.sleep(MOMENT)
 
 
+needs_vsftpd = pytest.mark.skipif(
+    vsftpd_program() is None or os.geteuid() != 0, reason="vsftpd is not installed, or nobody but root may start it"
+)
+
+
+@pytest.mark.parametrize("server", ["pyftpdlib", pytest.param("vsftpd", marks=needs_vsftpd)])
 @pytest.mark.parametrize("tls", ["none", "explicit"])
-async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, tmp_path: Path) -> None:
-    async with demo(tmp_path, tls) as (made, graph), running_host(made), calling(made.data) as caller:
+async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, server: str, tmp_path: Path) -> None:
+    async with demo(tmp_path, tls, server) as (made, graph), running_host(made), calling(made.data) as caller:
         slot = await run(caller)
         shown = await until(caller, slot, "done", "failed")
 
@@ -127,6 +152,15 @@ async def test_a_schedule_posts_a_picture_with_a_generated_caption(tls: str, tmp
         assert all(step["at"] for step in shown["steps"])
         history = await caller.get("/schedules/tifa.daily/slots")
         assert history["slots"][0]["state"] == "done"
+
+
+async def test_what_comes_by_the_clock_goes_out_by_itself(tmp_path: Path) -> None:
+    async with demo(tmp_path) as (made, graph):
+        made.edit("agents.d/tifa.yaml", 'cron: "* * * * *"', "every: 1s")
+        async with running_host(made):
+            await eventually(lambda: len(graph.feed()) == 2)
+
+        assert [post.caption for post in graph.feed()] == ["Good morning, Bergen"] * 2
 
 
 @asynccontextmanager
@@ -225,6 +259,192 @@ async def test_a_post_made_by_hand_goes_out_now(tmp_path: Path) -> None:
         await until(caller, made["post"]["id"], "done")
 
         assert [(post.media_type, post.caption) for post in graph.feed()] == [("CAROUSEL_ALBUM", "Hei")]
+
+
+async def test_what_a_carousel_and_a_reel_are_told_as_is_told_beforehand(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        Film()(made.folder / "media" / "1.mp4")
+        reel = {
+            "files": ["media/1.mp4"], "cover": "media/1.jpg", "share_to_feed": False, "trial": "manual",
+            "ai_generated": True, "user_tags": [{"username": "bo", "x": 0.1, "y": 0.2}, "rita"],
+        }  # fmt: skip
+        [told, *_] = (await caller.post("/posts", {**reel, "dry_run": True}))["requests"]
+        tagged = {"files": ["media/1.jpg", "media/2.jpg"], "alt_text": "Green\nGold", "user_tags": ["bo"]}
+        made_id = (await caller.post("/posts", {**tagged, "collaborators": ["rita"]}))["post"]["id"]
+        await until(caller, made_id, "done")
+
+        assert told["cover_url"] == "{the address of media/1.jpg}"
+        assert (told["share_to_feed"], told["trial_params"]) == (False, {"graduation_strategy": "MANUAL"})
+        assert told["user_tags"] == [{"username": "bo", "x": 0.1, "y": 0.2}, {"username": "rita"}]
+        assert [post.media_type for post in graph.feed()] == ["CAROUSEL_ALBUM"]
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ({"files": ["media/1.jpg"], "trial": "manual"}, "kind image has no trial"),
+        ({"files": ["media/1.jpg"], "kind": "story", "caption": "Hei"}, "kind story has no caption"),
+        ({"files": ["media/9.jpg"]}, "not all of media/9.jpg are files"),
+        ({"files": ["media/1.mp4"], "cover": "media/9.jpg"}, "media/9.jpg: is not there"),
+        ({"files": ["media/1.jpg"], "collaborators": ["@rita"]}, "begins with an @"),
+    ],
+)
+async def test_what_cannot_be_posted_is_refused_at_once(order: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        Film()(made.folder / "media" / "1.mp4")
+        with pytest.raises(Refusal, match=reason):
+            await caller.post("/posts", order)
+        assert graph.journal.find("POST", "/media") == []
+
+
+async def test_a_post_may_wait_for_a_time_or_for_the_next_free_slot(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        made.edit("agents.d/tifa.yaml", "media_host: cdn", "media_host: cdn\n    slots: [18:00, 8:00]")
+        await caller.post("/config/reload", {})
+        order = {"files": ["media/1.jpg"], "at": "slot"}
+        slots = [(await caller.post("/posts", order))["post"] for _ in range(3)]
+        later = (await caller.post("/posts", {**order, "at": "2099-12-24T09:00"}))["post"]
+        await caller.post(f"/posts/{slots[0]['id']}/reject", {})
+        freed = (await caller.post("/posts", order))["post"]
+
+        assert [slot["due"] for slot in slots] == sorted({slot["due"] for slot in slots})
+        assert {slot["due"][11:] for slot in slots} == {"08:00:00+00:00", "18:00:00+00:00"}
+        assert (freed["due"], later["due"]) == (slots[0]["due"], "2099-12-24T09:00:00+00:00")
+        assert graph.journal.find("POST", "/media") == []
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [("slot", "no `slots`"), ("2001-01-01T09:00", "is over"), ("9:00", "day and a time"), ("2099-01-01T09:00Z", "day")],
+)
+async def test_a_time_that_cannot_be_meant_is_refused(at: str, reason: str, tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, _, caller):
+        with pytest.raises(Refusal, match=reason):
+            await caller.post("/posts", {"files": ["media/1.jpg"], "at": at})
+
+
+async def command(made: Project, *arguments: str) -> str:
+    """What it prints."""
+    called = ["--config", str(made.config), *arguments]
+    result = await asyncio.to_thread(CliRunner().invoke, app, called, env={"TERMINAL_WIDTH": "200"})
+    if result.exception:
+        raise result.exception
+    return result.output
+
+
+async def test_the_commands_post_tell_and_change(tmp_path: Path) -> None:
+    async with living(tmp_path, approval="required") as (made, graph, caller):
+        picture_1 = str(made.folder / "media" / "1.jpg")
+        dry = await command(made, "instagram", "post", picture_1, "--caption", "Hei", "--tag", "bo", "--dry-run")
+        posted = await command(made, "instagram", "post", picture_1, "--caption", "Hei", "--collaborator", "rita")
+        id = posted.split()[0]
+        await until(caller, id, "done")
+        slot = await run(caller)
+        draft = (await until(caller, slot, "draft"))["post"]
+        told = await command(made, "posts", "show", slot)
+        preview = await command(made, "posts", "preview", slot)
+        await command(made, "posts", "edit", slot, "--caption", "Good night")
+        digest = (await until(caller, slot, "draft"))["post"]["digest"]
+        approved = await command(made, "posts", "approve", slot, "--digest", digest[:12])
+        await until(caller, slot, "done")
+
+        assert "\n  caption = Hei\n" in dry
+        assert 'user_tags = [{"username": "bo", "x": 0.5, "y": 0.5}]' in dry
+        assert posted.endswith("goes out now\n")
+        assert f"digest   {draft['digest'][:12]}" in told
+        assert preview.splitlines()[-2:] == ["POST /{media}/comments", "  message = #bergen"]
+        assert approved == f"{slot} is approved, digest {digest[:12]}\n"
+        assert [post.caption for post in graph.feed()] == ["Good night", "Hei"]
+        lines = [line.split()[:4] for line in (await command(made, "posts")).splitlines()]
+        assert [id, "tifa.gram", "image", "done"] in lines
+        assert (await command(made, "instagram", "limits", "tifa.gram")).startswith("2 of 50 posts within 24 h")
+        assert (await command(made, "instagram", "token", "tifa.gram")).startswith("tifa, by the login of instagram")
+
+
+# --- what comes from elsewhere
+
+
+async def test_a_picture_from_elsewhere_is_sent_to_the_host_and_posted(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        picture(tmp_path / "elsewhere", "harbour.jpg", "navy")
+        posted = await command(made, "instagram", "post", str(tmp_path / "elsewhere" / "harbour.jpg"))
+        shown = await until(caller, posted.split()[0], "done")
+        with pytest.raises(Refusal, match="not all of kept:"):
+            await caller.post("/posts", {"files": [f"kept:{'0' * 64}/harbour.jpg"]})
+
+        assert shown["post"]["content"]["files"][0]["source"].endswith("/harbour.jpg")
+        assert len(graph.feed()) == 1
+
+
+async def test_a_picture_is_fetched_from_the_web_anew_for_each_slot(tmp_path: Path) -> None:
+    async with living(tmp_path) as (made, graph, caller):
+        picture(tmp_path / "ftp", "camera.jpg", "navy")
+        address = f"{graph.url}/media/camera.jpg"
+        made.edit("agents.d/tifa.yaml", "pick: { from: media/*.jpg }", f"media: {address}")
+        await caller.post("/config/reload", {})
+        first = (await until(caller, await run(caller), "done"))["post"]
+        picture(tmp_path / "ftp", "camera.jpg", "plum")
+        second = (await until(caller, await run(caller), "done"))["post"]
+        (tmp_path / "ftp" / "camera.jpg").unlink()
+        third = await slot_ends(caller, await run(caller))
+
+        assert [post["content"]["files"][0]["source"] for post in (first, second)] == [address, address]
+        assert first["content"]["files"][0]["digest"] != second["content"]["files"][0]["digest"]
+        assert (third["state"], "answers 404" in third["reason"]) == ("failed", True)
+
+
+DRAW = """\
+---
+kind: action
+name: draw
+type: python
+entrypoint: draw.py:draw
+repeat: safe
+"""
+CODE = """\
+from PIL import Image
+
+def draw(colour: str) -> str:
+    \"\"\"Draw a picture.\"\"\"
+    if colour == "nothing":
+        return "/etc/passwd"
+    Image.new("RGB", (400, 400), colour).save("{folder}/media/drawn.jpg")
+    return "media/drawn.jpg"
+"""
+
+
+@asynccontextmanager
+async def drawing(folder: Path, colour: str) -> AsyncIterator[tuple[Graph, Caller]]:
+    """What is posted is drawn by an action."""
+    async with living(folder) as (made, graph, caller):
+        made.write("draw.py", CODE.replace("{folder}", str(made.folder)))
+        made.edit("agents.d/tifa.yaml", "context: []", "context: []\nactions: [draw]")
+        make = f"make: {{ action: draw, arguments: {{ colour: {colour} }} }}"
+        made.edit("agents.d/tifa.yaml", "pick: { from: media/*.jpg }", make)
+        made.write("agents.d/draw.yaml", DRAW.removeprefix("---\n"))
+        await caller.post("/config/reload", {})
+        yield graph, caller
+
+
+@pytest.mark.parametrize("colour", ["navy", "{ generate: Which colour? }"])
+async def test_an_action_makes_the_picture(colour: str, tmp_path: Path) -> None:
+    async with drawing(tmp_path, colour) as (graph, caller):
+        shown = await until(caller, await run(caller), "done", "failed")
+
+        assert shown["post"]["reason"] == ""
+        assert shown["post"]["content"]["files"][0]["source"] == "media/drawn.jpg"
+        assert [post.caption for post in graph.feed()] == ["Good morning, Bergen"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "reason"), [("no colour", "has made nothing"), ("nothing", "is no file in the pro")]
+)
+async def test_what_an_action_has_not_made_is_not_posted(colour: str, reason: str, tmp_path: Path) -> None:
+    async with drawing(tmp_path, colour) as (graph, caller):
+        slot = await slot_ends(caller, await run(caller))
+
+        assert (slot["state"], reason in slot["reason"]) == ("failed", True), slot["reason"]
+        assert graph.feed() == []
 
 
 async def test_what_may_still_be_published_and_whose_the_token_is_can_be_asked(tmp_path: Path) -> None:

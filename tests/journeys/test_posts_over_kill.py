@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from carrier.testing.graph import EVERY_FAULT, Graph, local_graph
-from carrier.testing.hosts import HostProcess
+from carrier.testing.hosts import PROGRAM, HostProcess
 from carrier.testing.projects import Project, project
 
 FILES = {
@@ -53,7 +53,31 @@ async def test_no_post_is_seen_twice_over_five_hundred_kills(seed: int, tmp_path
     await lives(tmp_path, Random(seed), kills=100)
 
 
-async def lives(folder: Path, random: Random, kills: int) -> None:
+NAIVE = """
+from dataclasses import replace
+
+from carrier.posting import Posting
+
+
+def again(self, post, reason):
+    return self._wait(replace(post, state="creating", parts=(), container="", ordered=0), 0, reason)
+
+
+Posting._look_later = again
+
+from carrier.cli import main
+
+main()
+"""
+"""Makes a new post where it does not know what became of one, as most do."""
+
+
+async def test_one_that_tries_again_is_seen_twice_and_this_test_notices(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="== \\[\\]"):
+        await lives(tmp_path, Random(3), kills=20, program=("-c", NAIVE))
+
+
+async def lives(folder: Path, random: Random, kills: int, program: tuple[str, ...] = PROGRAM) -> None:
     shown = folder / "shown"
     shown.mkdir()
     async with local_graph(media=shown) as graph:
@@ -61,16 +85,16 @@ async def lives(folder: Path, random: Random, kills: int) -> None:
         graph.rule(quota_total=most, containers_a_day=most, calls_a_day=most, repeat="duplicate")
         pressed = made(folder, graph, shown)
         for number in range(kills):
-            await one_life(pressed, graph, random, number)
+            await one_life(pressed, graph, random, number, program)
             check(pressed, graph)
         assert len(graph.feed()) >= kills / 4
 
 
-async def one_life(pressed: Project, graph: Graph, random: Random, number: int) -> None:
+async def one_life(pressed: Project, graph: Graph, random: Random, number: int, program: tuple[str, ...]) -> None:
     """Killed some steps, and a moment, after it was told of two posts; one's order may meet a fault."""
     if random.random() < 0.5:
         graph.script(EVERY_FAULT[random.choice(LOST)], "POST", "/media_publish$")
-    host = await HostProcess.start(pressed)
+    host = await HostProcess.start(pressed, program)
     try:
         await host.ready()
         wanted = len(steps(pressed)) + random.randint(1, 14)

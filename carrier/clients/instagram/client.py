@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,7 +15,7 @@ from carrier.clients.instagram.polling import Lookout
 from carrier.clients.instagram.publisher import Publisher
 from carrier.clients.instagram.rooms import Self
 from carrier.clients.instagram.talk import Talk
-from carrier.clients.instagram.tokens import DAY, Token, TokenFile
+from carrier.clients.instagram.tokens import DAY, TokenFile
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
@@ -35,12 +36,13 @@ ACCOUNT_CODES = frozenset(("25", "102", "104", "190"))
 
 
 class Instagram:
-    """`publisher` is what posts go out by, `media_host` the block of where its files are fetched."""
+    """`publisher` is what posts go out by, `media_host` the block of where its files are fetched, `slots` when."""
 
     Settings = InstagramSettings
 
     def __init__(self, name: str, settings: InstagramSettings, given: Given):
-        self._name, self._settings, self.media_host = name, settings, settings.media_host
+        self._name, self._settings = name, settings
+        self.media_host, self.slots = settings.media_host, settings.slots
         self._given = given
         token = settings.access_token.get_secret_value()
         self._tokens = TokenFile(given.data / "tokens", name, token, self._now)
@@ -75,9 +77,21 @@ class Instagram:
         return self._given.now().timestamp()
 
     async def _stay(self) -> None:
+        """See to the token each day; raises Unauthorized once it is good for nothing."""
         while True:
-            await self._keep_good()
+            if self._settings.login == "instagram" and self._tokens.token.is_due(self._now()):
+                await self._try(self._renew)
             await asyncio.sleep(DAY)
+            await self._try(self._ask_who)
+
+    async def _try(self, work: Callable[[], Awaitable[object]]) -> None:
+        """What passes is tried again the next day, long before the token ends."""
+        try:
+            await work()
+        except (Passing, Refused) as error:
+            left = (self._tokens.token.expires - self._now()) / DAY
+            level = logging.ERROR if self._tokens.token.expires > 0 and left < TOLD_DAYS else logging.WARNING
+            log.log(level, "%s: the access token cannot be seen to, which is tried daily: %s", self._name, error)
 
     # --- its token
 
@@ -89,36 +103,24 @@ class Instagram:
     async def _ask_who(self) -> str:
         of_instagram = self._settings.login == "instagram"
         path = "me" if of_instagram else str(self._settings.account_id)
-        try:
+        with _as_client():
             told = await self._graph.get(path, fields="user_id,username" if of_instagram else "id,username")
-        except PostError as error:
-            raise _as_client_error(error) from error
         return str(told.get("username", ""))
 
     async def _subscribe(self) -> None:
         """Have it told here what is listened to."""
         if self._settings.listen:
             fields = ",".join(self._settings.listen)
-            try:
+            with _as_client():
                 await self._graph.post(f"{self._settings.account_id}/subscribed_apps", {"subscribed_fields": fields})
-            except PostError as error:
-                raise _as_client_error(error) from error
-
-    async def _keep_good(self) -> None:
-        """A token of Instagram's own is renewed in time; one of Facebook's for a page does not end by itself."""
-        if self._settings.login == "instagram" and self._tokens.token.is_due(self._now()):
-            try:
-                await self._renew()
-            except PostError as error:
-                self._tell_of(self._tokens.token, error)
 
     async def _renew(self) -> None:
-        """The old one stays until the new one was accepted."""
-        # The one call that takes the token from the address alone.
-        told = await self._graph.get(
-            "/refresh_access_token", grant_type="ig_refresh_token", access_token=self._tokens.token.value
-        )
+        """A token of Instagram's own ends; one of Facebook's for a page does not. The old one stays until the new one
+        was accepted."""
         old, now = self._tokens.token, self._now()
+        with _as_client():
+            # The one call that takes the token from the address alone.
+            told = await self._graph.get("/refresh_access_token", grant_type="ig_refresh_token", access_token=old.value)
         self._tokens.token = new = self._tokens.renewed(str(told["access_token"]), now, float(told["expires_in"]))
         try:
             await self._ask_who()
@@ -128,11 +130,6 @@ class Instagram:
             return
         await asyncio.to_thread(self._tokens.keep, new)
         log.info("%s: the access token was renewed and is good for %.0f days", self._name, (new.expires - now) / DAY)
-
-    def _tell_of(self, token: Token, error: PostError) -> None:
-        left = (token.expires - self._now()) / DAY
-        level = logging.ERROR if token.expires and left < TOLD_DAYS else logging.WARNING
-        log.log(level, "%s: the access token could not be renewed, which is tried daily: %s", self._name, error)
 
     # --- what it is told
 
@@ -191,10 +188,8 @@ class Instagram:
         if (left := self._unsure.get(outgoing.key, 0.0) - time.monotonic()) > 0:
             raise Passing("what was sent a moment ago may not be listed yet", left)
         self._unsure.pop(outgoing.key, None)
-        try:
+        with _as_client():
             return await self._talk.find(outgoing)
-        except PostError as error:
-            raise _as_client_error(error) from error
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> str:
         """Hide or delete the comment that is answered; raises ActionError."""
@@ -210,6 +205,15 @@ def _rupload(settings: InstagramSettings) -> str:
 
 def _told(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret else ""
+
+
+@contextmanager
+def _as_client() -> Iterator[None]:
+    """What the Graph API says of a call, as clients say it."""
+    try:
+        yield
+    except PostError as error:
+        raise _as_client_error(error) from error
 
 
 def _as_client_error(error: PostError) -> Passing | Refused | Unauthorized:

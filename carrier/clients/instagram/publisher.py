@@ -9,7 +9,7 @@ from carrier.clients.instagram.graph import Graph
 from carrier.clients.instagram.words import parts_of, whole_of
 from carrier.errors import PostError
 from carrier.interfaces import Container, LivePost, Quota
-from carrier.types import PostContent
+from carrier.types import PostContent, PostKind
 
 MOST = 50
 """Of what is live, that is looked through."""
@@ -20,6 +20,15 @@ _STATUS: Mapping[str, Any] = {
     "PUBLISHED": "published",
     "ERROR": "error",
     "EXPIRED": "expired",
+}
+
+
+_OF_A_PICTURE = ("views", "reach", "saved", "likes", "comments", "shares", "total_interactions")
+_COUNTED: Mapping[PostKind, Sequence[str]] = {
+    "image": _OF_A_PICTURE,
+    "carousel": _OF_A_PICTURE,
+    "reel": (*_OF_A_PICTURE, "ig_reels_avg_watch_time", "ig_reels_video_view_total_time"),
+    "story": ("views", "reach", "replies", "navigation", "shares", "total_interactions"),
 }
 
 
@@ -88,6 +97,11 @@ class Publisher:
         told = await self._graph.get(f"{id}/{edge}", fields="id,text,from", limit=MOST)
         rows = told.get("data", [])
         return [(str(row["id"]), str(row.get("text", ""))) for row in rows if self._is_own(row)]
+
+    async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
+        told = await self._graph.get(f"{id}/insights", metric=",".join(_COUNTED[kind]))
+        values = {row["name"]: row["values"][0]["value"] for row in told.get("data", []) if row.get("values")}
+        return {str(name): value for name, value in values.items() if isinstance(value, int)}
 
     def _is_own(self, row: Mapping[str, Any]) -> bool:
         who = row.get("from")

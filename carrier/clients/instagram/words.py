@@ -5,14 +5,22 @@ from collections.abc import Mapping, Sequence
 from carrier.types import PostContent, PostTag
 
 _RESUMABLE = {"upload_type": "resumable"}
+_MIDDLE = {"x": 0.5, "y": 0.5}
 
 
-def parts_of(content: PostContent, urls: Sequence[str]) -> list[Mapping[str, object]]:
+def parts_of(content: PostContent, urls: Sequence[str]) -> Sequence[Mapping[str, object]]:
     """What each picture of a carousel is told as; nothing for a post of one file."""
     if content.kind != "carousel":
         return []
-    files = zip(content.files, urls, strict=False)
-    return [{**_media(file.media_type, url, "VIDEO"), "is_carousel_item": True} for file, url in files]
+    told = [
+        {**_media(file.media_type, url, "VIDEO"), "is_carousel_item": True}
+        for file, url in zip(content.files, urls, strict=False)
+    ]
+    for part, line in zip(told, content.alt_text.splitlines(), strict=False):
+        part |= {"alt_text": line} if line and "image_url" in part else {}
+    # The first picture is the one that is seen of it.
+    told[0] |= {"user_tags": _tags(content)} if content.user_tags else {}
+    return told
 
 
 def whole_of(
@@ -34,7 +42,8 @@ def whole_of(
             told |= {"image_url": urls[0], "alt_text": content.alt_text}
     told |= {"caption": content.caption, "location_id": content.location_id}
     told |= {"is_ai_generated": True} if content.ai_generated else {}
-    told |= {"collaborators": list(content.collaborators), "user_tags": [_tag(tag) for tag in content.user_tags]}
+    told |= {"collaborators": list(content.collaborators)}
+    told |= {} if content.kind == "carousel" else {"user_tags": _tags(content)}
     return {key: value for key, value in told.items() if value or value is False}
 
 
@@ -46,10 +55,22 @@ def _reel(content: PostContent) -> dict[str, object]:
 
 
 def _media(media_type: str, url: str, video: str) -> dict[str, object]:
-    if media_type.startswith("video/"):
+    if _is_video(media_type):
         return {"media_type": video, "video_url": url}
     return {"image_url": url}
 
 
-def _tag(tag: PostTag) -> dict[str, object]:
-    return {"username": tag.username} if tag.x is None else {"username": tag.username, "x": tag.x, "y": tag.y}
+def _tags(content: PostContent) -> list[dict[str, object]]:
+    """In a picture everybody has a place, in a video nobody needs one."""
+    placed = not _is_video(content.files[0].media_type)
+    return [_tag(tag, placed) for tag in content.user_tags]
+
+
+def _tag(tag: PostTag, placed: bool) -> dict[str, object]:
+    if tag.x is None:
+        return {"username": tag.username, **(_MIDDLE if placed else {})}
+    return {"username": tag.username, "x": tag.x, "y": tag.y}
+
+
+def _is_video(media_type: str) -> bool:
+    return media_type.startswith("video/")

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, SecretStr
 
 from carrier.config.models.client import Client
 from carrier.config.models.later import InPlace
+from carrier.config.models.times import TimeOfDay
 from carrier.config.models.values import Block, Duration, Id, Name, how_written, looks, whole
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class InstagramSettings(Block):
     ) = Field(default=None, description="Where it fetches pictures and videos: a name of the host's `media_hosts`")
     listen: tuple[Literal["comments", "messages", "mentions"], ...] = Field(
         default=(), description="What is handed to the agent"
+    )
+    slots: tuple[TimeOfDay, ...] = Field(
+        default=(), description="When posts go out that wait for the next free slot; by the host's clock"
     )
     poll: Duration = Field(
         default=0.0, description="How often comments and messages are looked for, where no webhook tells of them"

@@ -1,5 +1,6 @@
 """Something to publish: pictures or a video, and the words beside them."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -21,6 +22,12 @@ _NOT_ON: dict[str, tuple[str, ...]] = {
         "ai_generated",
     ),
 }
+
+
+def misplaced(kind: str, keys: Collection[str]) -> str:
+    """What a post of this kind does not have; empty: it may have all of these."""
+    found = next((key for key in _NOT_ON[kind] if key in keys), "")
+    return found and f"a post of kind {kind} has no {found}"
 
 
 def _handle(value: str) -> str:
@@ -65,6 +72,13 @@ class Pick(Block):
     when_empty: Literal["notify", "skip"] = Field(default="notify", description="What happens when nothing is left")
 
 
+class Make(Block):
+    """An action of the agent's makes it, and answers with its path or its address; of a carousel, with a line each."""
+
+    action: str = Field(min_length=1, description="As the agent calls it")
+    arguments: dict[str, Writing] = Field(default={}, description="What it is called with")
+
+
 _FOLDER: dict[str, Any] = {"type": "string", "pattern": "/$"}
 _SEVERAL: dict[str, Any] = {
     "properties": {
@@ -86,7 +100,7 @@ class Post(Block):
 
     model_config = ConfigDict(
         json_schema_extra={
-            **one_of("pick", "media"),
+            **one_of("pick", "media", "make"),
             "allOf": [
                 *(where("kind", kind, none_of(*keys)) for kind, keys in _NOT_ON.items()),
                 {**where("kind", "carousel", _SEVERAL), "else": _ONE},
@@ -96,18 +110,23 @@ class Post(Block):
 
     kind: Literal["image", "carousel", "reel", "story"]
     pick: Pick | None = Field(default=None, description="The next one of a folder")
-    media: Annotated[tuple[Inside, ...], Listed] = Field(default=(), description="Just this; a list for a carousel")
+    media: Annotated[tuple[Inside, ...], Listed] = Field(
+        default=(), description="Just this, a path or an https address; a list for a carousel"
+    )
+    make: Make | None = Field(default=None, description="What an action makes")
     fit: Literal["crop", "pad", "convert"] | None = Field(
         default=None,
         description="Mend pictures: convert makes a JPEG of them, crop cuts them too, pad sets them on white",
     )
     caption: Writing = Field(default="", description="Jinja, a file, or what the model is told to write")
     first_comment: Writing = Field(default="", description="The account's own comment below it, once")
-    alt_text: Writing = Field(default="", description="For who cannot see the picture")
+    alt_text: Writing = Field(default="", description="For who cannot see the picture; of a carousel a line for each")
     collaborators: Annotated[tuple[Handle, ...], Field(max_length=3)] = Field(
         default=(), description="Accounts that are asked to share it as theirs"
     )
-    user_tags: Annotated[tuple[UserTag, ...], Field(max_length=20)] = Field(default=(), description="Who is seen")
+    user_tags: Annotated[tuple[UserTag, ...], Field(max_length=20)] = Field(
+        default=(), description="Who is seen; of a carousel, in its first picture"
+    )
     location_id: Id | None = Field(default=None, description="The id of a place's page")
     cover: Inside = Field(default="", description="Of a reel: the picture that stands for it")
     thumb_offset: Duration = Field(default=0.0, description="Of a reel without a cover: its frame that stands for it")
@@ -121,11 +140,10 @@ class Post(Block):
 
     @model_validator(mode="after")
     def _rules(self) -> "Post":
-        only_one(self, ("pick", "media"))
+        only_one(self, ("pick", "media", "make"))
         self._count()
-        for key in _NOT_ON[self.kind]:
-            if key in self.model_fields_set:
-                raise ValueError(f"a post of kind {self.kind} has no {key}")
+        if wrong := misplaced(self.kind, self.model_fields_set):
+            raise ValueError(wrong)
         return self
 
     def _count(self) -> None:
@@ -137,4 +155,4 @@ class Post(Block):
 
     def _listed(self) -> int | None:
         folder = len(self.media) == 1 and self.media[0].endswith("/")
-        return None if folder else len(self.media)
+        return None if folder or self.make else len(self.media)

@@ -66,7 +66,11 @@ def _is_cron(line: str) -> bool:
     return True
 
 
-def _local_time(written: str) -> str:
+_TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+
+
+def local_time(written: str) -> str:
+    """As it was written; raises ValueError for what is no day and time, or names a clock of its own."""
     if not re.fullmatch(_LOCAL, written):
         raise ValueError("this is a day and a time, as in 2026-12-24T09:00; `timezone` says by which clock")
     try:
@@ -76,7 +80,16 @@ def _local_time(written: str) -> str:
     return written
 
 
+def _time_of_day(written: str) -> str:
+    if not re.fullmatch(_TIME_OF_DAY, written):
+        raise ValueError(f"this is a time of the day, as in 12:30, not {written!r}")
+    return written
+
+
 Cron = Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "pattern": f"^{_CRON}$"})]
 """As it was written."""
-LocalTime = Annotated[str, AfterValidator(_local_time), WithJsonSchema({"type": "string", "pattern": f"^{_LOCAL}$"})]
+LocalTime = Annotated[str, AfterValidator(local_time), WithJsonSchema({"type": "string", "pattern": f"^{_LOCAL}$"})]
 """As it was written; by the clock of a time zone that stands beside it."""
+TimeOfDay = Annotated[
+    str, AfterValidator(_time_of_day), WithJsonSchema({"type": "string", "pattern": f"^{_TIME_OF_DAY}$"})
+]

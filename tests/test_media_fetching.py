@@ -1,0 +1,53 @@
+"""Pictures that stand on the web: fetched where the operator said so, and from strangers only in public."""
+
+from pathlib import Path
+
+import pytest
+
+from carrier.errors import Unfit
+from carrier.media.darkroom import Darkroom
+from carrier.testing.graph import local_graph
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("http://127.0.0.1:1/a.jpg", "cannot be fetched"),
+        ("https://127.0.0.1:1/a.jpg", "not public"),
+        ("https://user:word@example.com/a.jpg", "cannot be fetched"),
+        ("/etc/passwd", "no file in the project's folder"),
+        ("../a.jpg", "no file in the project's folder"),
+        ("media/*.jpg", "no file in the project's folder"),
+        ("link.jpg", "no file in the project's folder"),
+        ("", "no file in the project's folder"),
+    ],
+)
+async def test_what_somebody_else_names_leads_nowhere_else(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "project" / "media").mkdir(parents=True)
+    (tmp_path / "a.jpg").write_bytes(b"private")
+    (tmp_path / "project" / "link.jpg").symlink_to(tmp_path / "a.jpg")
+
+    with pytest.raises(Unfit, match=reason):
+        await Darkroom(tmp_path / "project", tmp_path / "data").told(name)
+
+
+async def test_what_the_operator_names_is_fetched_and_known_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "a.jpg").write_bytes(b"a picture")
+    darkroom = Darkroom(tmp_path, tmp_path / "data")
+    async with local_graph(media=tmp_path / "shown") as graph:
+        [[file]] = await darkroom.found([f"{graph.url}/media/a.jpg"])
+        with pytest.raises(Unfit, match="answers 404"):
+            await darkroom.found([f"{graph.url}/media/b.jpg"])
+
+    assert file.path == f"{graph.url}/media/a.jpg"
+    assert (tmp_path / "data" / "posts" / file.digest).read_bytes() == b"a picture"
+
+
+async def test_what_is_kept_is_found_by_its_name_alone(tmp_path: Path) -> None:
+    darkroom = Darkroom(tmp_path, tmp_path / "data")
+    name = await darkroom.keep("../../harbour.jpg", b"a picture")
+
+    assert name.endswith("/harbour.jpg")
+    assert [file.path for [file] in await darkroom.found([name])] == [name]
+    assert await darkroom.found(["kept:../../key", f"kept:{'0' * 64}/a.jpg"]) == []
