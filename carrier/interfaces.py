@@ -36,6 +36,7 @@ from carrier.types import (
     SourceFile,
     Summary,
     Told,
+    Tool,
 )
 
 T = TypeVar("T")
@@ -244,6 +245,13 @@ class Deliver(Protocol):
         """What the sender of a message asks of the host itself, not of an agent, in that room: `approve` or `refuse`
         (its text is the number of what waits), `status`, `pause` (for how long), `forget-me`."""
 
+    async def tools(self, names: Collection[str]) -> Sequence[Tool]:
+        """Of these actions those that the client's agents have, for it to offer them to people."""
+
+    async def call(self, action: str, arguments: Mapping[str, Any], message: Message) -> Told:
+        """Have the agent that answers in a message's room run an action for its sender, as far as it may: on disk when
+        it returns, and what comes of it is said in the room. It is told why nobody there can."""
+
     async def cursors(self) -> Mapping[str, str]:
         """Where the client goes on, by room."""
 
@@ -299,6 +307,9 @@ class AbleClient(Client, Protocol):
 
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
+
+    def refresh(self) -> None:
+        """The files have changed: what it offers of its agents' actions may be other than it was."""
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
         """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""

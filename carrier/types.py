@@ -48,7 +48,7 @@ class Message:
     """The entity, `platform:id`, whichever client saw it."""
     text: str
     sender_name: str = ""
-    kind: Literal["chat", "schedule", "api", "approval", "ask"] = "chat"
+    kind: Literal["chat", "schedule", "api", "approval", "ask", "command"] = "chat"
     addressed: bool = True
     to: str = ""
     """The agent a door was asked for; empty: the client's own routes decide."""
