@@ -1,6 +1,7 @@
 """A room's running summary: made of the one before and what was said since, told before the recent lines, and dropped
 with what it sums up."""
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from carrier.config.catalog import load
 from carrier.evaluators.facts import Facts
 from carrier.evaluators.summary import RunningSummary
 from carrier.ledger import changes, summaries
@@ -17,13 +19,51 @@ from carrier.runtime.forgetting import Forgetting
 from carrier.runtime.jobs import Jobs
 from carrier.templates import Templates
 from carrier.testing.models import ListedModel
+from carrier.testing.projects import project
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import Agent, Line, MemorySettings, Summary, TemplateFile
+from carrier.trying import trials, tried
+from carrier.types import Agent, Line, Summary, TemplateFile
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 SOURCES = {name: TemplateFile(name, (TEMPLATES / name).read_text()) for name in ("summary.j2", "facts.j2")}
-FORGETFUL = replace(AGENT, memory=MemorySettings(recent=2))
+
+
+NORA = """\
+name: nora
+character: { bio: Remembers. }
+memory: { recent: 2 }
+context: [character, recent_messages, memories, facts, summary, time]
+evaluators: [facts: { every: 2 }, relationships: { every: 2 }, summary: { every: 2 }]
+---
+kind: script
+name: nora
+rules:
+  - { for: facts, when: 'live in (?P<city>\\w+)', say: "anna: lives in {{ city }} (instead of 1)" }
+  - { for: relationships, when: your cousin, say: "anna -> Nora: is a cousin" }
+  - { for: relationships, say: "" }
+  - { for: summary, say: They spoke of cities. }
+  - { when: where, given: '^- anna: "lives in (?P<city>\\w+)"', say: "In {{ city }}." }
+  - { when: move, given: '^- anna, until \\d+ \\w+ \\d+: "lives in (?P<city>\\w+)"', say: "From {{ city }}." }
+  - { when: who am I, given: ': "(?P<what>is a cousin[^"]*)"', say: "{{ what }}" }
+  - { when: before, given: 'in short: "(?P<short>[^"]+)"', say: "{{ short }}" }
+  - { say: I see. }
+---
+kind: test
+name: nora
+cases:
+  knows what holds now:
+    as: anna
+    turns:
+      - say: I live in Bergen
+      - { say: and I am your cousin, expect: { stored: [^lives in Bergen$, ^is a cousin] } }
+      - say: now I live in Oslo
+      - { say: well, expect: { stored: ^lives in Oslo$ } }
+      - { say: where do I live?, expect: { text: ^In Oslo } }
+      - { say: did I move from Bergen?, expect: { text: ^From Bergen } }
+      - { say: who am I to you?, expect: { text: '^is a cousin \\(to Nora\\)' } }
+      - { say: what was before?, expect: { text: ^They spoke of cities } }
+"""
 
 
 @pytest.fixture
@@ -244,3 +284,17 @@ async def test_whoever_is_forgotten_is_so_in_every_summary(host: LittleHost, tmp
     await Forgetting(host.ledger, host.memories, tmp_path, host.handovers).person("api:anna")
 
     assert [await summary(host, room) for room in ("bar", "pub", "yard")] == ["", "", "Ben in the yard"]
+
+
+# --- from files to the prompt ----------------------------------------------------------------------------------------
+
+
+async def test_an_agent_that_is_declared_so_is_told_what_it_has_learned(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path / "templates")
+    demo = project(tmp_path, {"carrier.yaml": "name: demo\nembeddings: { use: none }\n", "agents.d/nora.yaml": NORA})
+    catalog = load(demo.config, {})
+    assert catalog.problems == ()
+
+    [found] = await tried(trials(catalog), lambda each: None)
+
+    assert (found.missed, found.error) == (None, "")
