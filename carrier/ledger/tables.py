@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0010"
+VERSION = "0013"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
