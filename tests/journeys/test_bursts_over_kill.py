@@ -16,6 +16,7 @@ FILES = {
     "carrier.yaml": """\
 models: { large: scripted/echo, small: scripted/echo }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/echo.yaml": """
