@@ -117,7 +117,7 @@ def crashing(tmp_path: Path, platform: Platform) -> Project:
 async def test_kills_at_random_points_lose_nothing_and_double_nothing(crashing: Project, platform: Platform) -> None:
     load = Load(platform, Random(1))
 
-    await killed(crashing, load, kills=8)
+    await killed(crashing, load, kills=5)
     await finished(crashing, load)
 
     assert wrong(crashing, load) == []
