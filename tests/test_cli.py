@@ -625,8 +625,8 @@ async def test_sighup_has_the_files_read_again(files: Project) -> None:
 
 
 async def test_a_broken_carrier_yaml_is_refused_unless_the_last_good_one_is_asked_for(files: Project) -> None:
-    async with host_process(files) as host:
-        await host.stop()
+    async with running_host(files):
+        pass
     files.write("carrier.yaml", "name: [\n")
 
     refused = await HostProcess.start(files)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from carrier.testing.hosts import host_process
+from carrier.api.calling import calling
+from carrier.testing.hosts import host_process, running_host
 from carrier.testing.projects import Project
 
 CHATTER = ["I am thirsty.", "Do you fight?", "What a terrible day.", "Who are you?", "Thanks!", "It rains again."]
@@ -16,7 +17,7 @@ async def test_a_name_told_before_a_kill_is_recalled_past_the_recent_window(ship
     async with host_process(shipped) as host, host.call() as caller:
         await caller.post("/tifa/message", {"text": "My name is Cloud.", **here})
         await host.kill()
-    async with host_process(shipped) as host, host.call() as caller:
+    async with running_host(shipped), calling(shipped.data) as caller:
         # The first of these come while the memories are still being loaded.
         for number in range(recent // 2 + 1):
             await caller.post("/tifa/message", {"text": CHATTER[number % len(CHATTER)], **here})
