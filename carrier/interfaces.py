@@ -34,6 +34,7 @@ from carrier.types import (
     RoomView,
     Scope,
     SourceFile,
+    Summary,
     Told,
     Tool,
 )
@@ -174,6 +175,10 @@ async def _nobody(*asked: object) -> str:
     raise ActionError("nobody is here to be asked")
 
 
+async def _none(*asked: object) -> None:
+    return None
+
+
 def _unknown(room: str) -> None:
     return None
 
@@ -199,6 +204,10 @@ class Given:
     """What comes up for a text in what the agent was given to read, strongest first."""
     goals: Callable[[Agent, str, Collection[str]], Awaitable[list[Goal]]] = _nothing
     """What an agent is after in a room, and for these people, as far as its memory goes."""
+    summary: Callable[[Agent, str], Awaitable[Summary | None]] = _none
+    """What was said in a room, as an agent has summed it up so far."""
+    said: Callable[[Agent, str, int, int], Awaitable[list[Line]]] = _nothing
+    """What people and the agent itself said in a room, after one place of its order through another, oldest first."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
     results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
@@ -411,7 +420,7 @@ class Reflection(Protocol):
     every: int
     """It is due when so many messages have come into a room since it last ran."""
 
-    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory | GoalChange]: ...
+    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory | GoalChange | Summary]: ...
 
 
 class Model(Protocol):

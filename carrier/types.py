@@ -313,6 +313,19 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What was said in a room in a few words, from one place of the room's order through another."""
+
+    text: str
+    since: int
+    through: int
+    source_ids: tuple[str, ...] = ()
+    """The messages that it adds to the summary before."""
+    before: int = 0
+    """How far that one reached; 0: there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recalled:
     """A memory that came up, and how strongly (0 to about 1)."""
 

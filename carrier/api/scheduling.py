@@ -15,9 +15,9 @@ from carrier.api.forms import read_json, valid
 from carrier.api.guards import problem
 from carrier.errors import Conflict, UnknownSchedule, UnknownSlot
 from carrier.host import Host
-from carrier.ledger import slots
+from carrier.ledger import posts, slots
 from carrier.scheduler.filing import micros, moment
-from carrier.scheduler.listing import calendar, last_of, listed
+from carrier.scheduler.listing import calendar, last_of, listed, of_posts
 
 
 class ControlForm(BaseModel):
@@ -71,6 +71,8 @@ async def days(host: Host, request: Request) -> Response:
     until = now + timedelta(days=valid(DaysForm, dict(request.query_params)).days)
     known = await host.ledger.read(partial(slots.between, since=micros(now), until=micros(until)))
     entries = await asyncio.to_thread(calendar, host.catalog.schedules, known, now, until)
+    entries += of_posts(await host.ledger.read(posts.under_way), host.settings.timezone, now, until)
+    entries.sort(key=lambda entry: (entry.day, entry.time, entry.schedule))
     return JSONResponse({"days": [asdict(entry) for entry in entries]})
 
 

@@ -1,6 +1,6 @@
 """Schedules as a person reads them: what each does and when, how it stands, and what the coming days bring."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from carrier.config.timing import next_times, slot_id, slots
 from carrier.ledger.slots import Slot
+from carrier.scheduler.filing import moment
 from carrier.scheduler.scheduler import Standing
-from carrier.types import Schedule
+from carrier.types import Post, Schedule
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 MOST_A_DAY = 6
@@ -47,6 +48,7 @@ class Entry:
     day: str
     time: str
     schedule: str
+    """Or the post that somebody gave this time."""
     does: str
     note: str = ""
 
@@ -108,6 +110,17 @@ def calendar(
     """Day by day, in order of time; `records` are what is known of single slots, by id."""
     found = [entry for each in schedules.values() for entry in _of_schedule(each, records, since, until)]
     return sorted(found, key=lambda entry: (entry.day, entry.time, entry.schedule))
+
+
+def of_posts(posts: Sequence[Post], timezone: str, since: datetime, until: datetime) -> list[Entry]:
+    """Those that wait for a time that an operator gave them."""
+    zone = ZoneInfo(timezone)
+    waiting = [(moment(post.due), post) for post in posts if post.state == "approved" and not post.slot]
+    return [_of_post(post, at.astimezone(zone)) for at, post in waiting if since <= at <= until]
+
+
+def _of_post(post: Post, at: datetime) -> Entry:
+    return Entry(f"{at:%Y-%m-%d}", f"{at:%H:%M}", post.id, f"post {post.client}", post.content.caption[:40])
 
 
 def _of_schedule(schedule: Schedule, records: Mapping[str, Slot], since: datetime, until: datetime) -> Iterator[Entry]:

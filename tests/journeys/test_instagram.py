@@ -307,6 +307,10 @@ async def test_a_post_may_wait_for_a_time_or_for_the_next_free_slot(tmp_path: Pa
         await caller.post(f"/posts/{slots[0]['id']}/reject", {})
         freed = (await caller.post("/posts", order))["post"]
 
+        calendar = (await caller.get("/schedules/calendar", days="3"))["days"]
+        told = [f"{entry['day']}T{entry['time']}:00+00:00" for entry in calendar if entry["schedule"] == freed["id"]]
+
+        assert told == [freed["due"]]
         assert [slot["due"] for slot in slots] == sorted({slot["due"] for slot in slots})
         assert {slot["due"][11:] for slot in slots} == {"08:00:00+00:00", "18:00:00+00:00"}
         assert (freed["due"], later["due"]) == (slots[0]["due"], "2099-12-24T09:00:00+00:00")

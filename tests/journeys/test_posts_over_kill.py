@@ -59,8 +59,13 @@ from dataclasses import replace
 from carrier.posting import Posting
 
 
+look = Posting._look_later
+
+
 def again(self, post, reason):
-    return self._wait(replace(post, state="creating", parts=(), container="", ordered=0), 0, reason)
+    if post.state != "ordered":
+        return look(self, post, reason)
+    return replace(post, state="creating", parts=(), container="", ordered=0, wakes=0)
 
 
 Posting._look_later = again
@@ -82,7 +87,7 @@ async def lives(folder: Path, random: Random, kills: int, program: tuple[str, ..
     shown.mkdir()
     async with local_graph(media=shown) as graph:
         most = 1_000_000
-        graph.rule(quota_total=most, containers_a_day=most, calls_a_day=most, repeat="duplicate")
+        graph.rule(quota_total=most, containers_a_day=most, calls_a_day=most, image_seconds=0, repeat="duplicate")
         pressed = made(folder, graph, shown)
         for number in range(kills):
             await one_life(pressed, graph, random, number, program)
