@@ -98,18 +98,13 @@ class Graph:
 
 
 def usage(headers: Mapping[str, str]) -> tuple[int, int]:
-    """The highest share that is used, in per cent, and the minutes until there is more."""
-    counted = [*_told(headers.get("x-app-usage"))]
-    for each in (_load(headers.get("x-business-use-case-usage")) or {}).values():
-        counted += [row for row in each if isinstance(row, dict)]
-    shares = [row.get(key, 0) for row in counted for key in ("call_count", "total_cputime", "total_time")]
-    minutes = [row.get("estimated_time_to_regain_access", 0) for row in counted]
-    return max(map(int, shares), default=0), max(map(int, minutes), default=0)
-
-
-def _told(header: str | None) -> Iterator[dict[str, Any]]:
-    if found := _load(header):
-        yield found
+    """The highest share that is used, in per cent, and the minutes until there is more; what makes no sense is 0."""
+    business = (_load(headers.get("x-business-use-case-usage")) or {}).values()
+    counted = [_load(headers.get("x-app-usage")), *(row for rows in business if isinstance(rows, list) for row in rows)]
+    rows = [row for row in counted if isinstance(row, dict)]
+    shares = [_number(row.get(key)) for row in rows for key in ("call_count", "total_cputime", "total_time")]
+    minutes = [_number(row.get("estimated_time_to_regain_access")) for row in rows]
+    return max(shares, default=0), max(minutes, default=0)
 
 
 def _load(text: str | None) -> dict[str, Any] | None:
@@ -183,7 +178,7 @@ def _error(call: str, told: Mapping[str, Any], publishing: bool) -> PostError:
 
 
 def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return int(value) if isinstance(value, int | float) else 0
 
 
 def _new_client(read_seconds: float) -> "httpx.AsyncClient":
