@@ -21,12 +21,13 @@ from carrier.interfaces import (
     Memories,
     MemoryLog,
     Model,
+    PastResult,
     StoreGiven,
     Toolbox,
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, people
+from carrier.ledger import goals, later, learned, people, results
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
@@ -89,6 +90,7 @@ class Workshop:
             documents=self._documents,
             goals=self._goals,
             waiting=self._waiting,
+            results=self._results,
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
@@ -113,7 +115,7 @@ class Workshop:
         room = turn.message.room if turn.agent.memory.scope == "room" else ""
         ids = {person.id for person in about}
         here = turn.message.room
-        query = partial(people.facts_about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
+        query = partial(learned.about, agent=turn.agent.name, people=ids, room=room, most=most, here=here)
         return await self.turns.ledger.read(query)
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
@@ -126,6 +128,11 @@ class Workshop:
 
     async def _waiting(self, turn: Turn) -> list[Waiting]:
         return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
+
+    async def _results(self, turn: Turn, most: int, seconds: float) -> list[PastResult]:
+        here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
+        now = self.turns.ledger.clock.tick()
+        return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
 
     # --- an agent
 

@@ -21,6 +21,8 @@ from carrier.interfaces import Memories, ModelState
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.intake import Intake
 from carrier.ledger.memory_log import LedgerMemoryLog, refill
+from carrier.ledger.previews import take_back_all
+from carrier.ledger.spending import give_all_back
 from carrier.living.calendar import Calendar
 from carrier.living.clients import Clients
 from carrier.living.here import Here, LivingAgent
@@ -76,7 +78,7 @@ class Host:
         self.mutes = Mutes(ledger)
         self.handovers = Handovers(ledger, here.agents.__contains__)
         self.routing = Routing(here, ledger.clock, self.mutes, self.handovers)
-        self.abilities = Abilities(here.client, catalog.host.data)
+        self.abilities = Abilities(here.client, here.is_dry, catalog.host.data)
         self.telling = Telling(here, ledger, self.abilities.send)
         self.inbox = self._make_inbox()
         self.calendar = Calendar(here, ledger, self.inbox, self.telling, self.mutes, self.abilities.send)
@@ -311,11 +313,13 @@ async def running(
     """
     async with AsyncExitStack() as opened:
         ledger = await opened.enter_async_context(open_ledger(catalog.host.data / "ledger.db"))
+        await ledger.write(give_all_back)
         memories = await opened.enter_async_context(_memories(catalog, ledger))
         host = Host(catalog, ledger, memories, Watchers(), environment, record)
         opened.push_async_callback(host.exporter.export)
         opened.push_async_callback(close_models)
         await host.mutes.load()
+        await ledger.write(take_back_all)
         # Before any client delivers: what was left unanswered comes first.
         await host.inbox.resume()
         await host.handovers.load()

@@ -1,13 +1,14 @@
 """What a part must look like: the protocols, and `Turn`, the one argument that user-written code receives."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
 from carrier.types import (
+    UNPRICED,
     ActionResult,
     Agent,
     Attachment,
@@ -26,6 +27,7 @@ from carrier.types import (
     PostContent,
     PostFile,
     PostKind,
+    Prices,
     Recalled,
     Request,
     Response,
@@ -151,6 +153,15 @@ class Waiting:
     """When, in microseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastResult:
+    """What came of an action in an earlier turn."""
+
+    result: ActionResult
+    seconds: float
+    """So long ago."""
+
+
 # --- the parts ---------------------------------------------------------------------------------------------
 
 
@@ -189,6 +200,8 @@ class Given:
     """What an agent is after in a room, and for these people, as far as its memory goes."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
+    results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
+    """What came of the agent's last actions in the turn's room: so many, within so many seconds, the newest first."""
     colleague: Callable[[str], Agent | None] = lambda name: None
     """An agent of that name, as it lives now."""
     ask: Callable[[Turn, str, str], Awaitable[str]] = _nobody
@@ -263,6 +276,17 @@ class AbleClient(Client, Protocol):
 
     async def fetch(self, message: Message, data: Path) -> Sequence[Attachment]:
         """The files of a message, put into the data folder as far as they are wanted; the others are only named."""
+
+    shows: bool
+    """Whether answers are shown there while they grow. Then `send` has what it is given take the place of what it
+    `edits`, and the client has the next two."""
+
+    async def show(self, outgoing: Outgoing) -> str:
+        """Put the beginning of an answer into its room, or what has grown of it into the place of what it `edits`;
+        returns the platform's id for it. Raises `Passing` when that may not be changed yet."""
+
+    async def take_back(self, outgoing: Outgoing) -> None:
+        """Remove what it `edits`, if it is still there."""
 
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
@@ -361,10 +385,17 @@ class Exchange:
     room: str
     lines: tuple[Message, ...]
     response: Response | None = None
+    known: Mapping[int, Memory] = field(default_factory=dict)
+    """By number what is known already of those who spoke, and holds; only for a reflection that `knows`."""
+    people: tuple[Person, ...] = ()
+    """Who speaks in the room, the latest first; for one that `knows`."""
 
 
 class Reflection(Protocol):
-    """An evaluator that runs after the answer, off its path; what it returns is kept."""
+    """An evaluator that runs after the answer, off its path; what it returns is kept.
+
+    It may have `knows`, a kind of memories: then it is told what is known of that kind, and who is there.
+    """
 
     every: int
     """It is due when so many messages have come into a room since it last ran."""
@@ -373,7 +404,11 @@ class Reflection(Protocol):
 
 
 class Model(Protocol):
-    """A language model. Errors are `ModelError`, with what may help."""
+    """A language model. Errors are `ModelError`, with what may help.
+
+    It may have `prices`, a coroutine that returns `types.Prices`: budgets in dollars hold what a question may cost by
+    them until its answer says what it did.
+    """
 
     name: str
     """As the operator would write it: `scripted/tifa`, `openai/gpt-5`."""
@@ -382,6 +417,13 @@ class Model(Protocol):
 
     def stream(self, request: Request) -> AsyncIterator[str | Completion]:
         """The text piece by piece, then the whole completion as the last item."""
+
+
+async def prices_of(model: object) -> Prices:
+    """What a model says of its prices."""
+    told = getattr(model, "prices", None)
+    found: Prices = await told() if told else UNPRICED
+    return found
 
 
 class Embedder(Protocol):

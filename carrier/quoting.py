@@ -63,6 +63,12 @@ def share(text: str, said: str) -> float:
     return len(words & known) / len(words) if words else 0.0
 
 
+def adds(text: str, known: str) -> bool:
+    """Whether a text has words that another has not; one without words to compare has."""
+    words = _stems(text)
+    return not words or not words <= _stems(known)
+
+
 def _stems(text: str) -> set[str]:
     """The beginnings of the words of a text; those of one or two letters say nothing."""
     return {word[:4] for word in re.findall(r"\w+", folded(text)) if len(word) > 2 or word.isdigit()}

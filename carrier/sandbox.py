@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_environment, pass_eval_context
 from pydantic import SecretStr
 
+from carrier.dates import day
 from carrier.quoting import quoted
 
 LIMIT = 200_000
@@ -510,7 +511,7 @@ def _sandbox() -> Sandbox:
         "namespace": _Namespace,
     }
     own = {"indent": _indent, "join": _join, "replace": _replace, "round": _round, "sum": _sum}
-    own |= {"tojson": _tojson, "urlencode": _urlencode, "quoted": quoted}
+    own |= {"tojson": _tojson, "urlencode": _urlencode, "quoted": quoted, "day": day}
     filters = {name: filter for name, filter in (sandbox.filters | own).items() if name not in _LEFT_OUT}
     sandbox.filters = {name: _guarded(name, filter) for name, filter in filters.items()} | {"counted": counted}
     tests: dict[str, Any] = dict(sandbox.tests)

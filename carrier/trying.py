@@ -351,7 +351,8 @@ async def _reflected(host: Host) -> None:
 
 
 def _facts(connection: Connection, agent: str) -> list[str]:
-    rows = connection.execute(select(facts.c.body).where(facts.c.agent == agent).order_by(facts.c.at)).scalars()
+    holding = select(facts.c.body).where(facts.c.agent == agent, facts.c.until == 0)
+    rows = connection.execute(holding.order_by(facts.c.at)).scalars()
     return [load(Memory, body).text for body in rows]
 
 

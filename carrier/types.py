@@ -194,6 +194,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model takes for a token, in US dollars; 0: nobody knows."""
+
+    read: float = 0.0
+    written: float = 0.0
+
+
+UNPRICED = Prices()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole answer: text, calls, or both."""
 
@@ -251,6 +262,8 @@ class Outgoing:
     """Who says it, for people to read."""
     thread: str = ""
     """The platform id of the message whose thread it belongs into; empty: into the room itself."""
+    edits: str = ""
+    """The platform id of what was shown of it before, whose place it takes."""
     at: int = 0
     """When it was put into the outbox."""
     others: tuple[str, ...] = ()
@@ -279,7 +292,7 @@ class Memory:
     room: str
     entity: str
     """Whom it is about or who said it."""
-    kind: Literal["message", "reply", "fact", "document"]
+    kind: Literal["message", "reply", "fact", "relationship", "document"]
     text: str
     at: int
     name: str = ""
@@ -289,6 +302,14 @@ class Memory:
     trust: Trust = "said"
     private: bool = False
     """Said in a direct message: it is recalled nowhere else."""
+    confidence: float = 1.0
+    """What part of its words stands in the words it was made of, 0 to 1; what is kept word for word has 1."""
+    other: str = ""
+    """Whom else it is about: of a claim, who it is made of; of a relationship, who it is with."""
+    instead_of: str = ""
+    """The id of the memory whose place it takes."""
+    until: int = 0
+    """When it stopped holding; 0: it holds. Only the ledger knows: a memory store need not keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ os.environ["CARRIER_NETWORK_MODELS"] = "0"
 for name in [name for name in os.environ if name.endswith("_API_KEY")]:
     del os.environ[name]
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: much of what is tested is waited for."""
+    return (os.cpu_count() or 1) + 1
+
+
 PAUSES: Mapping[str, object] = {
     "carrier.clients.discord.pacing.IDENTIFY_EVERY": 0.0,
     "carrier.clients.discord.pacing.START_EVERY": 0.01,

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,11 +41,38 @@ reply: true
 connection: {{ identifies: 100000/h }}
 endpoint: {{ api: '{api}', gateway: '{gateway}' }}
 """
+GROWING = {
+    **FILES,
+    "carrier.yaml": FILES["carrier.yaml"].replace("large: scripted/tifa", "large: 'models/slow.py:Slow'"),
+    "models/slow.py": """\
+import asyncio
+
+from carrier.types import Completion
+
+
+class Slow:
+    def __init__(self, *made_of):
+        self.name = "slow"
+
+    async def complete(self, request):
+        return Completion(f"heard {request.prompt.conversation[-1].text}")
+
+    async def stream(self, request):
+        whole = await self.complete(request)
+        for word in whole.text.split():
+            yield f"{word} "
+            await asyncio.sleep(0.15)
+        yield whole
+""",
+}
+"""The same, with a model whose answers take their time to grow."""
 QUICK = """
-from carrier.clients.discord import connection, pacing
+from carrier.clients.discord import connection, pacing, previews
+from carrier.runtime import showing
 
 pacing.IDENTIFY_EVERY = 0.0
 connection.GUILDS_SECONDS = 0.05
+showing.EVERY = previews.EDIT_EVERY = 0.07
 """
 """A host that waits no longer than the local Discord wants it to."""
 RUN = "from carrier.cli import main\nmain()\n"
@@ -140,15 +167,17 @@ def _odd(room: str, said: list[tuple[str, str]], answers: list[tuple[str, str]])
         yield f"{room} was answered in the order {answers}"
 
 
-async def load_in(there: Place, folder: Path, seed: int) -> tuple[Load, Project]:
-    """Three channels and direct messages, and a project with a bot that is in them."""
+async def load_in(
+    there: Place, folder: Path, seed: int, files: Mapping[str, str] = FILES, more: str = ""
+) -> tuple[Load, Project]:
+    """Three channels and direct messages, and a project with a bot that is in them; its client has `more` lines."""
     await there.do("guild", name="bar")
     rooms = [await there.do("text", guild="bar", name=name) for name in ("general", "cellar", "roof")]
     await there.do("user", name="anna", guilds=["bar"])
     bot = await there.do("bot", name="Tifa", guilds=["bar"])
     rooms.append(await there.do("dm", user="anna", bot="Tifa"))
     client = CLIENT.format(token=bot["token"], api=there.told["api"], gateway=there.told["gateway"])
-    return Load(there, Random(seed), rooms), project(folder / "crash", {**FILES, "agents.d/bar.yaml": client})
+    return Load(there, Random(seed), rooms), project(folder / "crash", {**files, "agents.d/bar.yaml": client + more})
 
 
 async def begun(load: Load, project: Project, program: tuple[str, ...] = PROGRAM) -> HostProcess:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -131,8 +132,12 @@ async def child_with_limits() -> Path:
 
 
 def children() -> list[Path]:
-    lists = (task / "children" for task in Path("/proc/self/task").iterdir())
-    return [Path("/proc") / child for each in lists for child in each.read_text().split()]
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end between the look and the reading.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += (task / "children").read_text().split()
+    return [Path("/proc") / child for child in found]
 
 
 # --- through the door ----------------------------------------------------------------------------------------------

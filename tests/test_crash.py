@@ -377,7 +377,8 @@ async def test_a_turn_that_keeps_killing_the_host_is_given_up_and_costs_no_other
 
     deaths = await finished(crashing, load, ("-c", program))
 
-    assert deaths == 5
+    # The first may come before anything is in the journal: then the second got further, and it counts anew.
+    assert deaths in (5, 6)
     answers = {sent.reply_to: sent.text for sent in platform.sent}
     assert answers.pop("r0-0") == "That one is too much for me."
     assert set(answers.values()) == {f"heard {text}" for text in load.texts.values() if "hello" in text}

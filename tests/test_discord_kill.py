@@ -5,12 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.discord_kill import PROGRAM, begun, finished, killed, load_in, place
+from tests.discord_kill import GROWING, PROGRAM, begun, finished, killed, load_in, place
 
 
 async def test_a_host_that_is_killed_loses_nothing_and_says_nothing_twice(tmp_path: Path) -> None:
     async with place() as there:
         load, project = await load_in(there, tmp_path, 1)
+        await (await begun(load, project)).kill()
+        await killed(load, project, 3, PROGRAM)
+        await finished(load, project)
+
+        assert await load.wrong() == []
+        assert await there.do("breaches") == []
+
+
+async def test_a_host_that_is_killed_while_answers_grow_leaves_no_half_one(tmp_path: Path) -> None:
+    async with place() as there:
+        load, project = await load_in(there, tmp_path, 3, GROWING, "stream: true\n")
         await (await begun(load, project)).kill()
         await killed(load, project, 3, PROGRAM)
         await finished(load, project)

@@ -41,7 +41,7 @@ FLOORS = (
         "carrier.config.models",
     },
     {"carrier.types", "carrier.errors", "carrier.log", "carrier.sandbox", "carrier.threads", "carrier.arguments"},
-    {"carrier.quoting"},
+    {"carrier.quoting", "carrier.dates"},
     {"carrier"},
 )
 """A floor is a set of parts; a part is a module or a package, and the longest name that fits a module is its part."""

@@ -301,6 +301,21 @@ async def test_files_come_with_the_message_and_are_fetched_by_an_address_that_ru
     assert place.discord.journal.of("POST")[0].files == ("x.txt",)
 
 
+async def test_an_edit_adds_files_beside_those_it_keeps() -> None:
+    async with a_place() as place, wire(place.discord, place.tifa) as bot:
+        said = await bot.say(place.general, "see")
+        one = f"{at(place.general)}/{said.body['id']}"
+        for name, kept in (("menu.txt", []), ("wine.txt", [0])):
+            ids = [it.id for it in place.discord.feed(place.general)[0].attachments if kept]
+            told = {"attachments": [*({"id": str(id)} for id in ids), {"id": 0, "filename": name}]}
+            form = aiohttp.FormData(quote_fields=False)
+            form.add_field("payload_json", json.dumps(told), content_type="application/json")
+            form.add_field("files[0]", b"martini", filename=name, content_type="text/plain")
+            changed = await bot.ask("PATCH", one, data=form)
+
+    assert [it["filename"] for it in changed.body["attachments"]] == ["menu.txt", "wine.txt"]
+
+
 async def test_a_file_may_be_larger_than_anybody_would_fetch() -> None:
     async with a_place() as place, wire(place.discord, place.tifa) as bot:
         place.discord.say(place.anna, place.general, files=[File("film.mp4", size=500_000_000)])

@@ -14,7 +14,7 @@ from carrier.models.structured import Structured
 from carrier.models.text_tools import FENCE, TextTools
 from carrier.models.traits import Traits
 from carrier.testing.models import ListedModel
-from carrier.types import ActionCall, Completion, Image, ModelProfile, Prompt, Request, Said, Tool, Usage
+from carrier.types import ActionCall, Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
 
 ROLL = Tool("roll_dice", "Roll dice", {"type": "object", "properties": {"sides": {"type": "integer"}}})
 FIND = Tool("maps/find", "Find a place", {"type": "object"})
@@ -316,6 +316,13 @@ def test_what_is_carriers_own_is_not_handed_on() -> None:
 
     assert found.handed == {"temperature": 0.2}
     assert found.over(Able(True, False, False, 0)) == Able(False, True, True, 8000)
+
+
+def test_an_operators_prices_go_over_those_of_the_list() -> None:
+    listed = Able(prices=Prices(0.1, 0.2))
+
+    assert traits().over(listed).prices == Prices(0.1, 0.2)
+    assert traits(output_cost_per_token=0.5).over(listed).prices == Prices(0.0, 0.5)
 
 
 def test_prices_of_ones_own_count() -> None:

@@ -3,18 +3,21 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from carrier.errors import Ailment, ModelError, Remedy
+from carrier.interfaces import prices_of
 from carrier.models.asking import Able, Asked
 from carrier.models.chain import Chain
 from carrier.models.guarded import Guarded, Shared
+from carrier.models.replay import Recording
 from carrier.models.structured import Structured
 from carrier.models.text_tools import TextTools
 from carrier.testing.models import Answer, ListedModel, VirtualClock, calls
-from carrier.types import ActionCall, Completion, ModelLimits, Prompt, Request, Said, Usage
+from carrier.types import UNPRICED, ActionCall, Completion, ModelLimits, Prices, Prompt, Request, Said, Usage
 
 REQUEST = Request(Prompt("Be kind.", (Said("user", "hello"),)))
 NO_LIMITS = ModelLimits()
@@ -493,6 +496,14 @@ async def test_a_prompt_that_is_too_long_goes_to_a_larger_window(
         with pytest.raises(ModelError):
             await asked(chain, way)
     assert [len(model.requests) for model in others[:-1]] == [0] * (len(others) - 1)
+
+
+async def test_a_chain_takes_the_dearest_prices_of_its_models(clock: VirtualClock) -> None:
+    told = [Prices(0.1, 0.2), Prices(0.3, 0.1), UNPRICED]
+    chain = Chain([guarded(ListedModel(able=Able(prices=prices)), clock) for prices in told])
+
+    assert await prices_of(chain) == Prices(0.3, 0.2)
+    assert await prices_of(Recording(chain, Path(), {})) == Prices(0.3, 0.2)
 
 
 async def test_when_none_answers_each_says_why(clock: VirtualClock) -> None:

@@ -19,7 +19,19 @@ from carrier.models.loading import close_connections, load_litellm
 from carrier.models.opening import Models
 from carrier.models.vendor import VendorModel
 from carrier.testing.openai_server import Answer, OpenAIServer, openai_server
-from carrier.types import ActionCall, Completion, Image, ModelLimits, ModelProfile, Prompt, Request, Said, Tool
+from carrier.types import (
+    UNPRICED,
+    ActionCall,
+    Completion,
+    Image,
+    ModelLimits,
+    ModelProfile,
+    Prices,
+    Prompt,
+    Request,
+    Said,
+    Tool,
+)
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -491,6 +503,13 @@ async def test_what_a_model_takes_is_known(server: OpenAIServer, use: str, able:
     assert (found.tools, found.images) == (able.tools, able.images)
     assert able.schema is None or found.schema == able.schema
     assert found.window == able.window
+
+
+async def test_the_prices_of_a_model_are_those_of_the_list() -> None:
+    known, unknown = [await VendorModel(ModelProfile("large", use), {}).able() for use in ("openai/gpt-4o", "openai/x")]
+
+    assert known.prices == Prices(2.5e-06, 1e-05)
+    assert unknown.prices == UNPRICED
 
 
 async def test_a_turn_with_actions_in_words_goes_through_a_real_server(server: OpenAIServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from carrier.actions.recall import Recall
 from carrier.actions.remember import Remember
 from carrier.interfaces import Turn
-from carrier.ledger import people
+from carrier.ledger import learned, people
 from carrier.ledger.memory_log import remember
 from carrier.providers.facts import Facts
 from carrier.providers.goals import Goals
@@ -59,7 +59,7 @@ async def test_what_is_known_of_people_is_the_agents_own_and_of_this_room_if_ask
     await host.ledger.write(lambda connection: remember(connection, clock, [here, there, *others]))
 
     def known(room: str) -> object:
-        return host.ledger.read(lambda connection: people.facts_about(connection, "tifa", {"api:anna"}, room, 9))
+        return host.ledger.read(lambda connection: learned.about(connection, "tifa", {"api:anna"}, room, 9))
 
     assert await known("") == [there, here]  # type: ignore[misc]
     assert await known("api/@anna") == [here]  # type: ignore[misc]
@@ -73,9 +73,7 @@ async def test_what_people_said_comes_before_what_is_claimed_and_what_is_private
     await host.ledger.write(lambda connection: remember(connection, clock, everything))
 
     def known(room: str, here: str) -> object:
-        return host.ledger.read(
-            lambda connection: people.facts_about(connection, "tifa", {"api:anna"}, room, 9, here=here)
-        )
+        return host.ledger.read(lambda connection: learned.about(connection, "tifa", {"api:anna"}, room, 9, here=here))
 
     assert await known("", "api/bar") == [fact("has a cat"), claimed]  # type: ignore[misc]
     assert await known("", "api/@ben") == [private, fact("has a cat"), claimed]  # type: ignore[misc]

@@ -116,8 +116,8 @@ async def test_what_was_done_before_the_model_went_down_is_not_done_again(host: 
 
 
 async def test_a_budget_that_is_spent_is_waited_for_until_it_has_room(host: LittleHost) -> None:
-    budget = Budget("team", ("tifa",), tokens=10, per=NEVER)
-    model = ListedModel(replace(calls("x"), text="dear", calls=(), usage=Usage(tokens_in=20)))
+    budget = Budget("team", ("tifa",), tokens=50, per=NEVER)
+    model = ListedModel(replace(calls("x"), text="dear", calls=(), usage=Usage(tokens_in=50)))
     host.add(replace(WAITING, budgets=(budget,)), model)
     first, second = host.message("1"), host.message("2")
 

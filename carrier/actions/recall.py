@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+from carrier.dates import day
 from carrier.interfaces import Given, Turn
 from carrier.types import Memory
 
@@ -36,4 +37,5 @@ class Recall:
 
 def _told(memory: Memory) -> str:
     doubt = ", unconfirmed" if memory.trust == "claimed" else ""
-    return f"{memory.name or 'Somebody'}{doubt}: {memory.text}"
+    over = f", until {day(memory.until)}" if memory.until else ""
+    return f"{memory.name or 'Somebody'}{doubt}{over}: {memory.text}"

@@ -97,7 +97,7 @@ character:                            # who it is; or the name of a character in
   #   - - { user: What time is it?, agent: Late. Go to bed. }
 # model: large                        # one of `models` in carrier.yaml
 # respond: addressed                  # when it is spoken to; or always, decide (its model says), never
-# context: [character, recent_messages, memories, knowledge, goals, time]    # what its templates can tell it
+# context: [character, recent_messages, recent_actions, memories, knowledge, goals, time]  # what it is told
 # actions: [ignore]                   # what it may do: names of actions/
 # evaluators: [no_secrets, facts: { every: 6 }]            # what looks at an answer before, and at a talk after
 # memory: { recent: 32, recall: 8, scope: room }           # last lines told, memories looked up; room | user | agent

@@ -41,11 +41,12 @@ if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
-    "facts": ("agent", "lines"),
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
+    "facts": ("agent", "lines", "known"),
+    "relationships": ("agent", "lines", "known", "people"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "room"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
 }
 """What each template is given; `chat` and `post` have what the agent's providers say beside it.
 
@@ -379,7 +380,7 @@ class Agents:
         """What it needs a template for, and what it names one for."""
         yield "chat"
         chosen = block.templates.model_fields_set
-        for name in ("facts", "goals"):
+        for name in ("facts", "relationships", "goals"):
             if name in chosen or any(entry.name == name for entry in block.evaluators):
                 yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
+from carrier.ledger import learned
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
@@ -16,6 +17,7 @@ from carrier.ledger.tables import (
     goal_changes,
     goals,
     inbox,
+    jobs,
     journal,
     later,
     memory_log,
@@ -39,6 +41,10 @@ _known = select(messages).where(messages.c.id == bindparam("id"), messages.c.age
 _hearers = select(inbox.c.agent).where(inbox.c.message == bindparam("id"))
 _waits = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state == "waiting")
 _set = update(messages).where(messages.c.id == bindparam("of_id"))
+
+# What looks back on a room just now may have an answer already that is made of what is taken back.
+_its_room = func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1)
+_ask_anew = delete(journal).where(journal.c.turn.in_(select(jobs.c.id).where(_its_room == bindparam("of_room"))))
 
 
 def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -> Changed:
@@ -101,6 +107,7 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
         update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
     )
     connection.execute(_set, {"of_id": id, "delivered": False})
+    connection.execute(_ask_anew, {"of_room": message.room})
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:
         forgotten += _forget(connection, id)
@@ -117,10 +124,15 @@ def _forget(connection: Connection, id: str) -> list[str]:
     answering = select(turns.c.id).where(turns.c.message == id, turns.c.state == "closed")
     connection.execute(delete(journal).where(journal.c.turn.in_(answering)))
     connection.execute(delete(later).where(later.c.turn.in_(answering)))
-    learned = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
-    found = [row.id for row in learned if load(Memory, row.body).source_ids == (id,)]
-    connection.execute(delete(facts).where(facts.c.id.in_(found)))
+    mentioning = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
+    found = [row.id for row in mentioning if load(Memory, row.body).source_ids == (id,)]
+    _unlearn(connection, found)
     return found
+
+
+def _unlearn(connection: Connection, ids: Collection[str]) -> None:
+    connection.execute(delete(facts).where(facts.c.id.in_(ids)))
+    learned.reopen(connection, ids)
 
 
 def said_by(connection: Connection, entity: str) -> list[str]:
@@ -132,9 +144,9 @@ def said_by(connection: Connection, entity: str) -> list[str]:
 def forget_learned(connection: Connection, clock: Clock, entity: str) -> Changed:
     """What was learned of somebody is forgotten, whoever told it; what agents are after for them, and what they are
     called."""
-    rows = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, entity)) > 0)).all()
-    ids = [row.id for row in rows if load(Memory, row.body).entity == entity]
-    connection.execute(delete(facts).where(facts.c.id.in_(ids)))
+    of_them = select(facts.c.id).where(or_(facts.c.entity == entity, facts.c.other == entity))
+    ids = connection.execute(of_them).scalars().all()
+    _unlearn(connection, ids)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
     for table in (goals, goal_changes):
         connection.execute(delete(table).where(table.c.whose == "person", table.c.subject == entity))

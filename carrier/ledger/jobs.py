@@ -13,7 +13,7 @@ from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
 from carrier.ledger.memory_log import remember
-from carrier.ledger.tables import cursors, inbox, jobs, messages
+from carrier.ledger.tables import cursors, inbox, jobs, journal, messages
 from carrier.types import Goal, Memory, Message
 
 ATTEMPTS = 3
@@ -51,6 +51,9 @@ _heard_since = (
     .limit(bindparam("most"))
 )
 _count_heard = select(func.count()).select_from(_heard_since.subquery())
+_taken_back = select(messages.c.id).where(
+    messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.delivered.is_(False)
+)
 _job = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
 
 
@@ -111,14 +114,20 @@ def reflected(
 ) -> list[Memory]:
     """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet.
 
-    A goal that is no longer what the reflection took it for stays as it is.
+    What rests on words that were taken back meanwhile is not kept. A goal that is no longer what the reflection took
+    it for stays as it is.
     """
-    new = remember(connection, clock, memories)
+    new = remember(connection, clock, [memory for memory in memories if _stand(connection, memory.source_ids)])
     for changed in changes:
         with suppress(ActionError):
             change(connection, clock, changed, of_file)
     _pass(connection, job, through)
     return new
+
+
+def _stand(connection: Connection, ids: Sequence[str]) -> bool:
+    """Whether none of these messages was taken back."""
+    return connection.execute(_taken_back, {"ids": list(ids)}).first() is None
 
 
 def _pass(connection: Connection, job: Job, through: int) -> None:
@@ -128,8 +137,9 @@ def _pass(connection: Connection, job: Job, through: int) -> None:
 
 
 def drop(connection: Connection, job: Job) -> None:
-    """Forget a job that nobody can do now: its lines make it due again with the agent's next turn."""
+    """Forget a job that nobody can do now, and its journal: its lines make it due again with the agent's next turn."""
     connection.execute(delete(jobs).where(jobs.c.id == job.id))
+    connection.execute(delete(journal).where(journal.c.turn == job.id))
 
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:

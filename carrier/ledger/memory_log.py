@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, union_all
 
+from carrier.ledger import learned
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts, inbox, memory_log, messages, tombstones
@@ -15,7 +16,6 @@ UNTOLD = ("approval", "schedule", "ask")
 colleague's. None is remembered."""
 
 _add = insert(memory_log)
-_keep = insert(facts)
 _waiting = (
     select(memory_log.c.position, memory_log.c.body)
     .where(memory_log.c.position > bindparam("after"))
@@ -34,13 +34,11 @@ def log_memory(connection: Connection, clock: Clock, memory: Memory) -> None:
 
 
 def remember(connection: Connection, clock: Clock, memories: Sequence[Memory]) -> list[Memory]:
-    """Keep and log the facts that are not known yet and were not forgotten; returns those."""
+    """Keep and log what is not known yet and was not forgotten; returns it, as it is kept."""
     ids = [memory.id for memory in memories]
     known = set(connection.execute(_known, {"ids": ids}).scalars())
-    new = [memory for memory in memories if memory.id not in known]
+    new = [kept for memory in memories if memory.id not in known and (kept := learned.keep(connection, memory))]
     for memory in new:
-        row = {"id": memory.id, "agent": memory.agent, "body": dump(Memory, memory), "at": memory.at}
-        connection.execute(_keep, row)
         log_memory(connection, clock, memory)
     return new
 
@@ -69,8 +67,8 @@ def refill(connection: Connection, clock: Clock) -> int:
         *connection.execute(select(tombstones.c.id)).scalars(),
     }
     said = [_memory(row) for row in connection.execute(_all_said)]
-    learned = [load(Memory, body) for body in connection.execute(select(facts.c.body).order_by(facts.c.at)).scalars()]
-    lost = [memory for memory in (*said, *learned) if memory.id not in there]
+    found = [load(Memory, body) for body in connection.execute(_all_learned).scalars()]
+    lost = [memory for memory in (*said, *found) if memory.id not in there]
     for memory in lost:
         log_memory(connection, clock, memory)
     return len(lost)
@@ -84,6 +82,7 @@ _heard = (
 _own = select(messages, messages.c.agent.label("hearer"), messages.c.id.label("memory")).where(
     messages.c.agent != "", messages.c.kind != "ask"
 )
+_all_learned = select(facts.c.body).order_by(facts.c.at)
 _all_said = union_all(_heard, _own).order_by("at")
 
 

@@ -14,7 +14,7 @@ _waiting = (
     select(outbox)
     .where(
         outbox.c.client == bindparam("of_client"),
-        outbox.c.state.in_(["waiting", "sending"]),
+        outbox.c.state.in_(["waiting", "sending", "withdrawing"]),
         outbox.c.room.not_in(bindparam("rooms", expanding=True)),
     )
     .order_by(outbox.c.at)
@@ -31,12 +31,17 @@ class Unsent:
     sending: bool
     attempts: int
     at: int
+    withdrawn: bool = False
+    """What was shown of an answer that came to nothing: it is to be taken back."""
 
 
 def waiting(connection: Connection, client: str, but: Collection[str] = (), most: int = 200) -> list[Unsent]:
     """What a client has to send, in order, `but` not into these rooms."""
     rows = connection.execute(_waiting, {"of_client": client, "rooms": list(but), "most": most})
-    return [Unsent(_to_outgoing(row), row.state == "sending", row.attempts, row.at) for row in rows]
+    return [
+        Unsent(_to_outgoing(row), row.state == "sending", row.attempts, row.at, row.state == "withdrawing")
+        for row in rows
+    ]
 
 
 def _to_outgoing(row: Row[Any]) -> Outgoing:
@@ -51,6 +56,7 @@ def _to_outgoing(row: Row[Any]) -> Outgoing:
         asks=row.asks,
         name=row.name,
         thread=row.thread,
+        edits=row.platform_id,
         at=row.at,
     )
 

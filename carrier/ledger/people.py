@@ -1,17 +1,12 @@
-"""Who speaks in a room, as an agent hears it, and what it knows of them."""
-
-from collections.abc import Collection
+"""Who speaks in a room, as an agent hears it."""
 
 from sqlalchemy import Connection, and_, bindparam, select
 
-from carrier.ledger.forms import load
-from carrier.ledger.tables import facts, inbox, messages
-from carrier.types import Memory, Person
+from carrier.ledger.tables import inbox, messages
+from carrier.types import Person
 
 LINES = 200
 """How far back is looked for who speaks."""
-FACTS = 2000
-"""How many of an agent's facts are looked through, the newest."""
 
 _heard = (
     select(messages.c.sender, messages.c.sender_name)
@@ -21,7 +16,6 @@ _heard = (
     .order_by(messages.c.at.desc())
     .limit(LINES)
 )
-_facts = select(facts.c.body).where(facts.c.agent == bindparam("of_agent")).order_by(facts.c.at.desc()).limit(FACTS)
 
 
 def present(connection: Connection, agent: str, room: str, before: int, most: int) -> list[Person]:
@@ -31,17 +25,3 @@ def present(connection: Connection, agent: str, room: str, before: int, most: in
     for row in rows:
         people.setdefault(row.sender, Person(row.sender, row.sender_name or row.sender.partition(":")[2]))
     return list(people.values())[:most]
-
-
-def facts_about(
-    connection: Connection, agent: str, people: Collection[str], room: str, most: int, here: str = ""
-) -> list[Memory]:
-    """What an agent learned of these people, what they said themselves first, then the newest; only in this room, if
-    one is given. What is private counts only `here`."""
-    found = (load(Memory, body) for body in connection.execute(_facts, {"of_agent": agent}).scalars())
-    of_them = [
-        memory
-        for memory in found
-        if memory.entity in people and room in ("", memory.room) and (not memory.private or memory.room in (room, here))
-    ]
-    return sorted(of_them, key=lambda memory: memory.trust == "claimed")[:most]

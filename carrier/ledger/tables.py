@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0012"
+VERSION = "0010"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -151,7 +151,7 @@ spending = Table(
     Column("step", String, primary_key=True),
     Column("agent", String, nullable=False),
     Column("model", String, nullable=False, server_default=""),
-    Column("state", String, nullable=False),  # reserved | settled
+    Column("state", String, nullable=False),  # reserved | settled | failed | refused
     Column("tokens_in", Integer, nullable=False, server_default=text("0")),
     Column("tokens_out", Integer, nullable=False, server_default=text("0")),
     Column("cost", Float, nullable=False, server_default=text("0")),
@@ -191,14 +191,14 @@ outbox = Table(
     Column("client", String, nullable=False),
     Column("room", String, nullable=False),
     Column("agent", String, nullable=False),
-    Column("message", String, nullable=False),  # the answer's id in `messages`
+    Column("message", String, nullable=False),  # the answer's id in `messages`; of a preview, its turn's
     Column("text", Text, nullable=False),
     Column("reply_to", String, nullable=False),
     Column("attachments", Text, nullable=False, server_default="[]"),
     Column("asks", String, nullable=False, server_default=""),  # the approval that it asks for
     Column("name", String, nullable=False, server_default=""),
     Column("thread", String, nullable=False, server_default=""),
-    Column("state", String, nullable=False),  # waiting | sending | sent | failed | in doubt
+    Column("state", String, nullable=False),  # waiting | sending | sent | failed | in doubt; showing | withdrawing
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("platform_id", String, nullable=False, server_default=""),
     Column("error", String, nullable=False, server_default=""),
@@ -262,6 +262,14 @@ facts = Table(
     Column("agent", String, nullable=False),
     Column("body", Text, nullable=False),  # the memory: unlike what was said, it stands nowhere else
     Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False, server_default=""),
+    Column("other", String, nullable=False, server_default=""),
+    Column("until", BigInteger, nullable=False, server_default=text("0")),  # when it stopped holding; 0: it holds
+    Column("superseded_by", String, nullable=False, server_default=""),  # what took its place
+    Index(None, "agent", "entity"),
+    Index(None, "agent", "other"),
+    Index(None, "superseded_by"),
 )
 
 goals = Table(

@@ -82,6 +82,10 @@ class Here:
         living = self.clients.get(name)
         return living.definition if living else self.catalog.clients.get(name, ClientDefinition(name, ""))
 
+    def is_dry(self, client: str) -> bool:
+        """Whether nothing is to be sent there."""
+        return self.client_definition(client).rules.dry_run
+
     def more_to_send(self, client: str) -> None:
         """Tell a client's sender that rows wait for it."""
         if client in self.clients:

@@ -34,9 +34,15 @@ KEPT = timedelta(minutes=1)
 ASKED = 64
 """Words of a question that are looked for."""
 
-_LATER = {"trust": "'said'", "private": "false"}
+_LATER = {
+    "trust": "'said'",
+    "private": "false",
+    "confidence": "CASE WHEN kind = 'fact' THEN CAST(0 AS DOUBLE) ELSE CAST(1 AS DOUBLE) END",
+    "other": "''",
+}
 """Columns that older tables have not, and what stands there then."""
-_FIELDS = [field.name for field in fields(Memory)]
+_FIELDS = [field.name for field in fields(Memory) if field.name not in ("instead_of", "until")]
+"""All but what may change, which the ledger knows."""
 
 
 class Unstorable(CarrierError):
@@ -44,7 +50,7 @@ class Unstorable(CarrierError):
 
 
 def schema(size: int) -> pa.Schema:
-    others = {"at": pa.int64(), "source_ids": pa.list_(pa.string()), "private": pa.bool_()}
+    others = {"at": pa.int64(), "source_ids": pa.list_(pa.string()), "private": pa.bool_(), "confidence": pa.float64()}
     text = dict.fromkeys(_FIELDS, pa.string()) | others
     searched = {"said": pa.string(), "space": pa.string()}
     plain = [pa.field(name, kind, nullable=False) for name, kind in (text | searched).items()]
@@ -260,5 +266,7 @@ def _vector(size: int) -> pa.Field:
 def _memory(values: tuple[Any, ...]) -> Memory:
     told: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
     # The same few names stand in thousands of lines.
-    shared = {name: intern(told[name]) for name in ("agent", "room", "entity", "kind", "name", "revision", "trust")}
+    shared = {
+        name: intern(told[name]) for name in ("agent", "room", "entity", "kind", "name", "revision", "trust", "other")
+    }
     return Memory(**told | shared | {"source_ids": tuple(told["source_ids"])})

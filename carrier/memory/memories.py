@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from carrier.interfaces import Embedder, MemoryLog, MemoryState, StoreGiven
 from carrier.memory.allocator import share_arenas
+from carrier.memory.light import import_lancedb
 from carrier.memory.trust import may_come_up, weight
 from carrier.memory.vectors import Vectors, Wanted
 from carrier.memory.waiting import Vector, Waiting, shared, words
@@ -217,5 +218,6 @@ def _set_up_native_code() -> None:
 
 
 def _import() -> None:
-    """Do the slow imports, a second of them, where the event loop does not wait for them."""
+    """Do the slow imports where the event loop does not wait for them."""
+    import_lancedb()
     from carrier.memory import opened  # noqa: F401

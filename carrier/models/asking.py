@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from carrier.types import Completion, Prompt, Request, Said, Usage
+from carrier.interfaces import prices_of
+from carrier.types import UNPRICED, Completion, Prices, Prompt, Request, Said, Usage
 
 MOST_CHARACTERS = 2_000_000
 """Of one answer."""
@@ -22,6 +23,7 @@ class Able:
     images: bool = False
     window: int = 0
     """Tokens it reads at most; 0: nobody knows."""
+    prices: Prices = UNPRICED
 
 
 class Asked(Protocol):
@@ -44,7 +46,7 @@ class Plain:
         self._model = model
 
     async def able(self) -> Able:
-        return Able(images=True)
+        return Able(images=True, prices=await prices_of(self._model))
 
     async def complete(self, request: Request) -> Completion:
         return await self._model.complete(request)

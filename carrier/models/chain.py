@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from carrier.errors import Ailment, ModelError
 from carrier.models.asking import Asked
-from carrier.types import Completion, Request
+from carrier.types import Completion, Prices, Request
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,11 @@ class Chain:
     def __init__(self, models: Sequence[Asked]):
         self.name = models[0].name
         self._models = models
+
+    async def prices(self) -> Prices:
+        """The dearest of its models': any of them may answer."""
+        told = [(await model.able()).prices for model in self._models]
+        return Prices(max(each.read for each in told), max(each.written for each in told))
 
     async def complete(self, request: Request) -> Completion:
         failures: list[ModelError] = []

@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from carrier.errors import ModelError
+from carrier.interfaces import prices_of
 from carrier.models.asking import Streaming
 from carrier.models.images import content
-from carrier.types import Completion, Image, Request, Said
+from carrier.types import Completion, Image, Prices, Request, Said
 
 FOLDER = "cassettes"
 NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")
@@ -84,6 +85,9 @@ class Recording:
     def __init__(self, model: Streaming, file: Path, params: Mapping[str, object]):
         self.name = model.name
         self._model, self._file, self._params = model, file, params
+
+    async def prices(self) -> Prices:
+        return await prices_of(self._model)
 
     async def complete(self, request: Request) -> Completion:
         completion = await self._model.complete(request)

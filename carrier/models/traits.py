@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from carrier.errors import ModelError
 from carrier.models.asking import Able
-from carrier.types import ModelProfile
+from carrier.types import ModelProfile, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Traits:
             schema=able.schema if self.schema is None else self.schema,
             images=able.images if self.images is None else self.images,
             window=able.window if self.window is None else self.window,
+            prices=Prices(self.price_in or 0.0, self.price_out or 0.0) if self.priced else able.prices,
         )
 
     @property

@@ -16,7 +16,7 @@ from carrier.models.chat_form import ToolNames, messages
 from carrier.models.choosing import is_loopback, network_allowed
 from carrier.models.loading import loaded_litellm
 from carrier.models.traits import Traits
-from carrier.types import ActionCall, Completion, ModelProfile, Request, Usage
+from carrier.types import ActionCall, Completion, ModelProfile, Prices, Request, Usage
 
 NOT_A_KEY = "none"
 LONGEST_NAME = 200
@@ -49,6 +49,7 @@ class VendorModel:
                 schema=bool(self._base_url or known.get("supports_response_schema")),
                 images=bool(known.get("supports_vision")),
                 window=_whole(known.get("max_input_tokens")),
+                prices=Prices(_price(known.get("input_cost_per_token")), _price(known.get("output_cost_per_token"))),
             )
         )
 
@@ -272,6 +273,10 @@ def _known_cost(litellm: Any, response: Any) -> float:
 def _whole(number: object) -> int:
     """The number, where it is one; servers and price lists hold other things too."""
     return max(int(number), 0) if isinstance(number, int | float) else 0
+
+
+def _price(number: object) -> float:
+    return max(float(number), 0.0) if isinstance(number, int | float) else 0.0
 
 
 def _address(profile: ModelProfile, environment: Mapping[str, str]) -> tuple[str, str]:

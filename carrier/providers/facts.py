@@ -7,7 +7,7 @@ from carrier.types import Memory, Person
 
 
 class Facts:
-    """What was kept of who speaks now and of those who spoke last, the newest first."""
+    """What was kept of who speaks now and of those who spoke last, and of who is what to them; the newest first."""
 
     class Settings(BaseModel):
         model_config = ConfigDict(frozen=True, extra="forbid")

@@ -6,13 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from carrier.dates import DAYS, day_of
 from carrier.interfaces import Given, Turn
-
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +32,4 @@ class Time:
 
     async def __call__(self, turn: Turn) -> Moment:
         now = self._now().astimezone(ZoneInfo(turn.agent.timezone))
-        # Not strftime: its names follow the machine's language.
-        day = f"{DAYS[now.weekday()]}, {now.day} {MONTHS[now.month - 1]} {now.year}"
-        return Moment(now, f"{day}, {now:%H:%M} ({turn.agent.timezone})")
+        return Moment(now, f"{DAYS[now.weekday()]}, {day_of(now)}, {now:%H:%M} ({turn.agent.timezone})")

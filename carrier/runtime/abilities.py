@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from carrier.errors import ActionError
+from carrier.errors import ActionError, Passing
 from carrier.interfaces import Client
 from carrier.ledger.engine import Clock
 from carrier.ledger.turns import send
@@ -30,6 +30,8 @@ class Abilities:
     """`interfaces.AbleClient`, by the client's name. A client's own error costs no turn anything."""
 
     living: Callable[[str], Client | None] = _nobody
+    is_dry: Callable[[str], bool] = lambda client: False
+    """Whether nothing is to be sent there."""
     data: Path = Path()
     """The host's data folder, where what came with messages is put."""
 
@@ -45,6 +47,18 @@ class Abilities:
         """Queue words that no turn answers with, as the messages that the client takes."""
         for message in self.split(outgoing):
             send(connection, clock, message)
+
+    def shows(self, client: str) -> bool:
+        """Whether answers are shown there while they grow."""
+        return bool(getattr(self.living(client), "shows", False)) and not self.is_dry(client)
+
+    async def show(self, outgoing: Outgoing) -> str:
+        """Put what there is of an answer where it `edits`, or anew; returns its id. Raises what its client does."""
+        able = getattr(self.living(outgoing.client), "show", None)
+        if able is None:
+            raise Passing(f"{outgoing.client} is not here")
+        place: str = await able(outgoing)
+        return place
 
     def composing(self, message: Message, on: bool) -> None:
         able = getattr(self.living(message.client), "composing", None)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from carrier.errors import CarrierError, LedgerError, ModelError, NotNow
+from carrier.ledger import previews
 from carrier.ledger import turns as rows
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump
@@ -38,6 +39,7 @@ async def under_way(turn: OpenTurn) -> AsyncIterator[None]:
             yield
         finally:
             turn.rest()
+            await turn.settle()
     except LedgerError:
         raise
     except BaseException as error:
@@ -78,6 +80,7 @@ async def _fail(turn: OpenTurn, error: Exception) -> None:
 
 async def _let_go(turn: OpenTurn) -> None:
     """Stopped, not failed: the next start goes on with it, and this attempt does not count."""
+    await turn.take_back()
     turn.journal.submit(lambda connection, clock: rows.let_go(connection, turn.taken))
     await turn.journal.committed()
 
@@ -116,16 +119,27 @@ async def _close(turn: OpenTurn, response: Response, reflections: Sequence[Refle
             _end_slot(connection, clock, turn, turn.slot, response, error)
         if notice:
             turn.turns.abilities.send(connection, clock, notice)
-        return rows.close(connection, clock, turn.taken, turn.agent.name, closing)
+        reflection_is_due = rows.close(connection, clock, turn.taken, turn.agent.name, closing)
+        if turn.showing:
+            previews.replace(connection, turn.id, turn.message.client, _first(said))
+        return reflection_is_due
 
+    await turn.settle()
     _keep_handover(turn)
     turn.journal.submit(transaction)
     reflection_is_due = await turn.journal.committed()
     turn.closed = True
     _tell(turn, notice)
+    if turn.showing:
+        turn.turns.more_to_send(turn.message.client)
     turn.tell_of(said)
     turn.turns.closed(bool(reflection_is_due))
     turn.turns.watchers.end(_ended(turn, response))
+
+
+def _first(said: Sequence[rows.Speech]) -> str:
+    """The key of the first message of what is said; empty: nothing is sent."""
+    return next((outgoing.key for speech in said for outgoing in speech.outgoing), "")
 
 
 def _notice(turn: OpenTurn, response: Response, error: str) -> Outgoing | None:

@@ -135,12 +135,15 @@ class Preview:
             self._looked = len(self._text)
             self._show(self._gates.preview(clean(self._text)))
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
         """The text so far was not the answer: actions follow."""
         self._text, self._looked = "", 0
         self._show("")
+        await self._turn.take_back()
 
     def _show(self, text: str) -> None:
+        if self._turn.showing:
+            self._turn.showing.grow(text)
         watchers = self._turn.turns.watchers
         if text.startswith(self._shown):
             if added := text[len(self._shown) :]:

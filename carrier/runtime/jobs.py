@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Literal, Protocol
@@ -11,8 +11,10 @@ from typing import Literal, Protocol
 from carrier.errors import LedgerError
 from carrier.interfaces import Exchange, Memories, Reflection
 from carrier.ledger import jobs as rows
+from carrier.ledger import learned, people
 from carrier.ledger.engine import Ledger
 from carrier.ledger.goals import Changed
+from carrier.ledger.rooms import END_OF_TIME
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.viewing import Ask
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 SECONDS = 120.0
 PAUSE = 60 * 1_000_000
 AT_ONCE = 20
+KNOWN, PEOPLE = 60, 40
+"""So much of what is known, and of who is there, a reflection is told."""
 LEDGER_PAUSE = 5.0
 """Seconds until a ledger that could not be written is tried again."""
 
@@ -94,7 +98,10 @@ class Jobs:
         if not lines:
             # All that was said was taken back meanwhile.
             return await self.ledger.write(partial(rows.drop, job=job))
-        found = await reflection(Exchange(thinker.agent, job.room, lines), Asking(journal, thinker.ask))
+        exchange = Exchange(thinker.agent, job.room, lines)
+        if kind := getattr(reflection, "knows", ""):
+            exchange = await self._informed(exchange, kind, journal)
+        found = await reflection(exchange, Asking(journal, thinker.ask))
         await journal.committed()
         memories = [each for each in found if isinstance(each, Memory)]
         changes = [
@@ -114,6 +121,22 @@ class Jobs:
 
         through = await journal.once("through", last, int)
         return tuple(line for line in lines if line.at <= through)
+
+    async def _informed(self, exchange: Exchange, kind: str, journal: Journal) -> Exchange:
+        """With what is known of those who spoke; numbered alike at each attempt, for an answer may be journaled."""
+        agent, here = exchange.agent, exchange.room
+        room = here if agent.memory.scope == "room" else ""
+        spoke = {line.sender for line in exchange.lines}
+        query = partial(learned.about, agent=agent.name, people=spoke, room=room, most=KNOWN, here=here, kinds=(kind,))
+
+        async def ids() -> list[str]:
+            return [memory.id for memory in await self.ledger.read(query)]
+
+        numbered = list(enumerate(await journal.once("known", ids, list[str]), start=1))
+        kept = await self.ledger.read(partial(learned.those, ids=[id for _, id in numbered]))
+        known = {number: kept[id] for number, id in numbered if id in kept}
+        there = partial(people.present, agent=agent.name, room=here, before=END_OF_TIME, most=PEOPLE)
+        return replace(exchange, known=known, people=tuple(await self.ledger.read(there)))
 
     async def _failed(self, job: rows.Job, reason: str) -> None:
         again_at = self.ledger.clock.tick() + PAUSE * (job.attempts + 1)

@@ -5,6 +5,7 @@ What is written is submitted in order, and awaited only where something follows 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,7 +15,11 @@ from carrier.ledger import turns as rows
 from carrier.ledger.calls import Full, Limit
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, load
+from carrier.ledger.spending import Step, give_back
 from carrier.types import ActionResult, Completion
+
+asking: ContextVar[Step | None] = ContextVar("asking", default=None)
+"""The question that a model is about to be asked."""
 
 
 def _nothing(outcome: object) -> None:
@@ -60,11 +65,22 @@ class Journal:
             if not entry:
                 self.submit(partial(rows.start, turn=self.id, agent=self.agent, name=name, kind="model"))
             await self.committed()
-            completion = await ask()
+            completion = await self._asked(Step(self.id, name), ask)
             spent = (completion.model, completion.usage)
             self.submit(partial(rows.end, turn=self.id, name=name, value=dump(Completion, completion), spent=spent))
         self.completions.append(completion)
         return completion
+
+    async def _asked(self, step: Step, ask: Callable[[], Awaitable[Completion]]) -> Completion:
+        """What comes of a question; where nothing does, what is held for it goes back."""
+        before = asking.set(step)
+        try:
+            return await ask()
+        except BaseException:
+            self.submit(partial(give_back, step=step))
+            raise
+        finally:
+            asking.reset(before)
 
     async def action_begins(
         self, name: str, limits: Sequence[Limit] = (), also: Sequence[Callable[..., Any]] = ()

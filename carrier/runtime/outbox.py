@@ -12,6 +12,7 @@ from itertools import groupby
 from carrier.errors import CannotLook, Passing, Refused
 from carrier.interfaces import Client
 from carrier.ledger import outbox as rows
+from carrier.ledger import previews
 from carrier.ledger.engine import Ledger
 from carrier.ledger.outbox import Unsent
 
@@ -97,6 +98,8 @@ class Sender:
     async def _deliver(self, row: Unsent) -> bool:
         """Whether a row is done with: sent, or given up. What is not has to be tried again later."""
         try:
+            if row.withdrawn:
+                return await self._take_back(row)
             return (row.sending and await self._look(row)) or await self._send(row)
         except Passing as error:
             return self._pause(row, str(error), error.retry_after)
@@ -106,12 +109,27 @@ class Sender:
 
     async def _look(self, row: Unsent) -> bool:
         """Whether an attempt that was cut off needs no other one: it arrived, or nobody can say."""
-        others = await self.ledger.read(partial(rows.others, outgoing=row.outgoing))
         try:
-            platform_id = await self.client.find(replace(row.outgoing, others=others))
+            platform_id = await self._found(row)
         except CannotLook as error:
             return await self._give_up(row, "in doubt", str(error))
         return platform_id is not None and await self._sent(row, platform_id)
+
+    async def _found(self, row: Unsent) -> str | None:
+        others = await self.ledger.read(partial(rows.others, outgoing=row.outgoing))
+        return await self.client.find(replace(row.outgoing, others=others))
+
+    async def _take_back(self, row: Unsent) -> bool:
+        """What was shown of an answer that came to nothing is not there any more, as far as that can be seen to."""
+        able, is_old = getattr(self.client, "take_back", None), self.ledger.clock.tick() - row.at > GIVE_UP_AFTER
+        try:
+            place = row.outgoing.edits or await self._found(row)
+            if able and place and not is_old:
+                await able(replace(row.outgoing, edits=place))
+        except (Refused, CannotLook) as error:
+            log.warning("%s: what was shown in %s stays there: %s", self.name, row.outgoing.room, error)
+        await self.ledger.write(partial(previews.drop, key=row.outgoing.key))
+        return True
 
     async def _send(self, row: Unsent) -> bool:
         if self.dry_run:

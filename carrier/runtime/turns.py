@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from carrier.errors import CarrierError
 from carrier.interfaces import Memories
-from carrier.ledger import approvals
+from carrier.ledger import approvals, previews
 from carrier.ledger import turns as rows
 from carrier.ledger.asks import first_message
 from carrier.ledger.engine import Ledger
@@ -23,13 +23,15 @@ from carrier.runtime.handovers import Handovers
 from carrier.runtime.journal import Journal, Write
 from carrier.runtime.notices import trouble
 from carrier.runtime.orders import slot_of
-from carrier.runtime.speaking import speech
+from carrier.runtime.showing import Showing
+from carrier.runtime.speaking import named, speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
 from carrier.types import (
     ActionResult,
     Agent,
     Message,
+    Outgoing,
     Post,
     RoomRules,
     Words,
@@ -147,6 +149,8 @@ class OpenTurn:
     timings: Timings = field(default_factory=Timings)
     said: dict[str, str] = field(default_factory=dict)
     """By the ids of the words, which are in order whatever ran side by side."""
+    showing: Showing | None = None
+    """Its answer as it grows, where its client shows that."""
     closed: bool = False
     _cause: Message | None = None
     _composes: bool = False
@@ -207,6 +211,32 @@ class OpenTurn:
         """It is shown in the room that an answer is being written, until the turn ends."""
         self._composes = True
         self.turns.abilities.composing(self.message, on=True)
+        if self.turns.abilities.shows(self.message.client):
+            self.showing = self._preview()
+
+    def _preview(self) -> Showing:
+        message = self.message
+        outgoing = Outgoing("", message.client, message.room, "", self.agent.name, self._answered)
+        return Showing(self.id, named(self.agent, outgoing), self.turns.ledger, self.turns.abilities)
+
+    @property
+    def is_read_along(self) -> bool:
+        """Whether anybody sees its answer grow."""
+        return self.showing is not None or self.turns.watchers.streaming(self.id)
+
+    async def settle(self) -> None:
+        """Of its answer nothing more is shown than is."""
+        if self.showing:
+            await self.showing.settle()
+
+    async def take_back(self) -> None:
+        """What was shown of its answer is not the answer: that begins anew, below what is said meanwhile."""
+        if self.showing:
+            await self.showing.settle()
+            replaced = partial(previews.replace, turn=self.id, client=self.message.client, first="")
+            await self.turns.ledger.write(replaced)
+            self.turns.more_to_send(self.message.client)
+            self.showing = self._preview()
 
     def rest(self) -> None:
         """Nothing more is composed in it."""
@@ -251,10 +281,14 @@ class OpenTurn:
         message = self.message
         # It stands where the message stands, after it by its id.
         place = f"{rows.turn_id(self.agent.name, message.id)}/{place}"
-        # A decision and an order have no place on the platform: what is said to one answers what led to it.
-        reply_to = message.reply_to if message.kind in ("approval", "schedule") else message.platform_id
         room, split = message.room, self.turns.abilities.split
-        return speech(self.agent, place, room, text, message.at, split, message.client, reply_to, message.direct)
+        return speech(self.agent, place, room, text, message.at, split, message.client, self._answered, message.direct)
+
+    @property
+    def _answered(self) -> str:
+        """What the platform shows as answered; a decision and an order have no place there, but what led to them."""
+        message = self.message
+        return message.reply_to if message.kind in ("approval", "schedule") else message.platform_id
 
     def tell_of(self, speeches: Sequence[rows.Speech]) -> None:
         """These words are on disk: they are remembered, and their senders told."""

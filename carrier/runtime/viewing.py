@@ -1,13 +1,14 @@
 """What parts are shown of a turn, and what they may have done for them: words said, questions asked, things kept."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Any, Literal
 
 from carrier.errors import ActionError
 from carrier.interfaces import Left, Turn
+from carrier.ledger import learned
 from carrier.ledger.forms import storable
 from carrier.ledger.memory_log import remember
 from carrier.ledger.turns import turn_id
@@ -79,7 +80,14 @@ async def _recall(turn: OpenTurn, text: str) -> list[Recalled]:
     told = (turn_id(agent.name, id) for id in (*message.gathered, message.id))
     seen = {*told, *(line.id if line.own else turn_id(agent.name, line.id) for line in window)}
     memories, scope = turn.turns.memories, _scope(agent, message)
-    return await memories.recall(scope, text, agent.memory.recall, seen, here=message.room)
+    return await _dated(turn, await memories.recall(scope, text, agent.memory.recall, seen, here=message.room))
+
+
+async def _dated(turn: OpenTurn, found: Sequence[Recalled]) -> list[Recalled]:
+    """With the day on which what holds no more stopped to: the ledger knows, a memory store need not."""
+    ids = [each.memory.id for each in found if each.memory.kind in learned.LEARNED]
+    ended = await turn.turns.ledger.read(partial(learned.ended, ids=ids)) if ids else {}
+    return [replace(each, memory=replace(each.memory, until=ended.get(each.memory.id, 0))) for each in found]
 
 
 def _scope(agent: Agent, message: Message) -> Scope:
@@ -95,7 +103,7 @@ def _scope(agent: Agent, message: Message) -> Scope:
 
 async def _remember(turn: OpenTurn, id: str, text: str) -> None:
     agent, message = turn.agent, turn.message
-    is_said = share(text.replace(message.sender_name, ""), await turn.own_words()) >= MOSTLY
+    founded = share(text.replace(message.sender_name, ""), await turn.own_words())
     memory = Memory(
         id=id,
         agent=agent.name,
@@ -107,8 +115,9 @@ async def _remember(turn: OpenTurn, id: str, text: str) -> None:
         name=message.sender_name,
         source_ids=(*message.gathered, message.id),
         revision=agent.revision,
-        trust="said" if is_said else "claimed",
+        trust="said" if founded >= MOSTLY else "claimed",
         private=message.direct,
+        confidence=round(founded, 2),
     )
     ledger = turn.turns.ledger
     turn.turns.memories.put(await ledger.write(partial(remember, clock=ledger.clock, memories=[memory])))

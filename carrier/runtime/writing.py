@@ -39,7 +39,7 @@ class Writing:
     async def generate(self, turn: OpenTurn, name: str, prompt: Prompt, tools: Sequence[Tool] = ()) -> Completion:
         """What the model says next; it is shown as it grows to those who read along. `name` is its journal entry's."""
         request = Request(prompt, tuple(tools), "chat", self._agent.name)
-        if turn.turns.watchers.streaming(turn.id):
+        if turn.is_read_along:
             return await turn.journal.paid(name, lambda: self._stream(turn, request))
         return await self.complete(turn, name, "large", request)
 
@@ -74,21 +74,24 @@ class Writing:
                 else:
                     preview.grow(item)
         except ModelError:
-            preview.restart()
+            await preview.restart()
             raise
         if completion.calls:
-            preview.restart()
+            await preview.restart()
         return completion
 
     async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str) -> Model:
-        """The model, or the one that goes on where a budget is spent; raises ModelError where none does."""
-        profile = self._agent.model if size == "large" else self._agent.small
-        for payer in (self.payer(turn), *callers.get()):
-            if spent := await payer.purses.spent_one(request, profile, payer.turn):
-                if spent.name not in payer.instead:
-                    raise stopped(payer.agent, spent)
-                return payer.instead[spent.name]
-        return self._models[size]
+        """The model, once what it may take is held for it, or the one that goes on where a budget is spent; raises
+        ModelError where none does."""
+        model, profile = self._models[size], self._agent.model if size == "large" else self._agent.small
+        full = await self._purses.reserve(request, profile, model, (self.payer(turn), *callers.get()))
+        if full is None:
+            return model
+        other, instead = full.budget.instead, full.payer.instead.get(full.budget.name)
+        if not (other and instead):
+            raise stopped(full.payer.agent, full.budget)
+        await self._purses.hold(request, other, instead)
+        return instead
 
     def payer(self, turn: str) -> Payer:
         """What its budgets say of a question that is asked in one of its turns."""

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from carrier.models.asking import Able
-from carrier.types import ActionCall, Completion, Request, Usage
+from carrier.types import UNPRICED, ActionCall, Completion, Prices, Request, Usage
 
 Answer = str | Completion | BaseException | Callable[[Request], Awaitable[Completion]]
 """A text, a whole completion, an error to raise, or a function that does what it likes first."""
@@ -26,14 +26,19 @@ class ListedModel:
         *answers: Answer | list[str | Completion | Exception],
         name: str = "listed/model",
         able: Able | None = None,
+        prices: Prices = UNPRICED,
     ):
         self.name = name
         self.answers = deque(answers)
         self.requests: list[Request] = []
         self._able = able or Able()
+        self._prices = prices
 
     async def able(self) -> Able:
         return self._able
+
+    async def prices(self) -> Prices:
+        return self._prices
 
     async def complete(self, request: Request) -> Completion:
         *_, completion = [piece async for piece in self.stream(request)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from carrier.interfaces import Given, Left, Turn, Waiting
+from carrier.interfaces import Given, Left, PastResult, Turn, Waiting
 from carrier.types import Agent, Character, Goal, Line, Memory, Message, ModelProfile, Person, Recalled
 
 AGENT = Agent(
@@ -32,6 +32,7 @@ class TurnMaker:
     documents: list[Recalled] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    results: list[PastResult] = field(default_factory=list)
     colleagues: dict[str, Agent] = field(default_factory=dict)
     now: datetime = datetime(2026, 11, 21, 13, 5, tzinfo=UTC)
     answer: str = ""
@@ -50,6 +51,7 @@ class TurnMaker:
             documents=self._documents,
             goals=self._goals,
             waiting=self._waits,
+            results=self._results,
             colleague=self.colleagues.get,
             ask=self._ask,
         )
@@ -80,7 +82,8 @@ class TurnMaker:
 
     async def _facts(self, turn: Turn, people: Sequence[Person], most: int) -> list[Memory]:
         ids = {person.id for person in people}
-        return [fact for fact in self.facts if fact.entity in ids][:most]
+        with_them = [fact for fact in self.facts if fact.kind == "relationship" and fact.other in ids]
+        return [fact for fact in self.facts if fact.entity in ids or fact in with_them][:most]
 
     async def _documents(self, turn: Turn, text: str, most: int) -> list[Recalled]:
         return self.documents[:most]
@@ -90,6 +93,9 @@ class TurnMaker:
 
     async def _waits(self, turn: Turn) -> list[Waiting]:
         return self.waiting
+
+    async def _results(self, turn: Turn, most: int, seconds: float) -> list[PastResult]:
+        return [past for past in self.results if past.seconds < seconds][:most]
 
     async def _ask(self, turn: Turn, name: str, question: str) -> str:
         self.asked.append((name, question))

@@ -33,6 +33,7 @@ class Discord:
     def __init__(self, name: str, settings: DiscordSettings, given: Given):
         self._name, self._settings = name, settings
         self.ready = asyncio.Event()
+        self.shows = settings.stream
         rate = settings.connection.identifies
         self._identifies = Identifies(settings.token.get_secret_value(), rate.amount, rate.per)
         self._session: Session | None = None
@@ -60,14 +61,25 @@ class Discord:
 
     def split(self, outgoing: Outgoing) -> Sequence[Outgoing]:
         """Messages that Discord takes: the first refers to what is answered, files come with the last."""
-        found = list(divided(outgoing, self._settings.long))
-        return found if self._settings.reply else [replace(each, reply_to="") for each in found]
+        return [self._addressed(each) for each in divided(outgoing, self._settings.long)]
 
     async def send(self, outgoing: Outgoing) -> str:
         return await (await self._connected()).sending.send(outgoing)
 
     async def find(self, outgoing: Outgoing) -> str | None:
         return await (await self._connected()).sending.find(outgoing)
+
+    async def show(self, outgoing: Outgoing) -> str:
+        if self._session is None:
+            raise Passing("there is no connection to Discord")
+        return await self._session.previews.show(self._addressed(outgoing))
+
+    async def take_back(self, outgoing: Outgoing) -> None:
+        await (await self._connected()).sending.take_back(outgoing)
+
+    def _addressed(self, outgoing: Outgoing) -> Outgoing:
+        """Without what it answers, where answers do not refer to that."""
+        return outgoing if self._settings.reply else replace(outgoing, reply_to="")
 
     # --- what it can do besides
 

@@ -54,19 +54,44 @@ class Personas:
         self, channel: int, face: Face, said: Mapping[str, Any], attachments: Sequence[Attachment]
     ) -> str | None:
         """The id of the message; None where this cannot be done, in direct messages or without the permission."""
-        place = self._bot.get_channel(channel)
-        parent = place.parent_id if isinstance(place, discord.Thread) else channel
-        query = {"wait": "true"} | ({"thread_id": str(channel)} if isinstance(place, discord.Thread) else {})
+        parent, thread = self._place(channel)
         shown = {**said, "username": speaker(face.name), **({"avatar_url": face.picture} if face.picture else {})}
-        while webhook := await self._webhook(parent) if place else None:
+        while webhook := await self._webhook(parent) if parent else None:
             try:
-                return await self._post(webhook, query, request(shown, attachments))
+                return await self._post(webhook, {"wait": "true", **thread}, request(shown, attachments))
             except discord.NotFound as error:
                 if error.code != NO_SUCH_WEBHOOK:
                     raise
                 # Somebody has removed it, so another one is made.
                 del self._webhooks[parent]
         return None
+
+    async def change(self, channel: int, message: int, said: Mapping[str, Any]) -> bool:
+        """Whether one of these said it, and it says this now."""
+        return await self._reach("PATCH", channel, message, **said)
+
+    async def remove(self, channel: int, message: int) -> bool:
+        """Whether one of these said it, and it is gone."""
+        return await self._reach("DELETE", channel, message)
+
+    async def _reach(self, method: str, channel: int, message: int, **said: Any) -> bool:
+        parent, thread = self._place(channel)
+        if not (webhook := await self._webhook(parent) if parent else None):
+            return False
+        path = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"
+        route = Route(method, path, webhook_id=int(webhook[0]), webhook_token=webhook[1], message_id=message)
+        try:
+            await self._bot.http.request(route, **said, params=thread)
+        except discord.NotFound:
+            return False
+        return True
+
+    def _place(self, channel: int) -> tuple[int, Mapping[str, str]]:
+        """The channel whose webhook speaks there, and how it is told of a thread; 0: the channel is not known."""
+        place = self._bot.get_channel(channel)
+        if isinstance(place, discord.Thread):
+            return place.parent_id, {"thread_id": str(channel)}
+        return (channel if place else 0), {}
 
     async def _post(self, webhook: tuple[str, str], query: Mapping[str, str], said: Mapping[str, Any]) -> str:
         id, token = webhook

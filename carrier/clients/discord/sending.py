@@ -1,9 +1,9 @@
 """What leaves for Discord: each message once, with a nonce that is the same at each attempt."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import discord
 from discord.http import Route
@@ -27,7 +27,7 @@ SKEW = 120_000_000
 """Microseconds that Discord's clock may be behind."""
 THREAD_NAME = "The whole answer"
 THREAD_MINUTES: Literal[1440] = 1440
-NO_SUCH_CHANNEL = 10003
+NO_SUCH_CHANNEL, NO_SUCH_MESSAGE = 10003, 10008
 
 
 def nonce(outgoing: Outgoing) -> str:
@@ -40,6 +40,7 @@ class Sending:
 
     def __init__(self, bot: "Bot", rooms: Rooms, personas: Personas, settings: DiscordSettings):
         self._bot, self._rooms, self._personas, self._settings = bot, rooms, personas, settings
+        self._by_webhook = settings.persona == "webhook"
 
     async def send(self, outgoing: Outgoing) -> str:
         with _in_our_words():
@@ -65,9 +66,18 @@ class Sending:
             return channel
         return int(made["id"])
 
+    async def take_back(self, outgoing: Outgoing) -> None:
+        with _in_our_words():
+            channel, message = (await self._rooms.channel(outgoing.room)).id, int(outgoing.edits)
+            with suppress(discord.NotFound):
+                if not (self._by_webhook and await self._personas.remove(channel, message)):
+                    await self._bot.http.delete_message(channel, message)
+
     async def _say(self, channel: int, outgoing: Outgoing) -> str:
         said = body(outgoing, self._settings)
-        if self._settings.persona == "webhook":
+        if outgoing.edits and await self._change(channel, outgoing, said):
+            return outgoing.edits
+        if self._by_webhook:
             face = Face(outgoing.name, self._settings.avatars.get(outgoing.agent, ""))
             if id := await self._personas.say(channel, face, said, outgoing.attachments):
                 return id
@@ -78,6 +88,21 @@ class Sending:
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel)
         made = await self._bot.http.request(route, **request(said, outgoing.attachments))
         return str(made["id"])
+
+    async def _change(self, channel: int, outgoing: Outgoing, said: Mapping[str, Any]) -> bool:
+        """Whether what is to be edited is still there, and says this now."""
+        message, files = int(outgoing.edits), outgoing.attachments
+        if self._by_webhook and await self._personas.change(channel, message, request(said, files)):
+            return True
+        path = "/channels/{channel_id}/messages/{message_id}"
+        route = Route("PATCH", path, channel_id=channel, message_id=message)
+        try:
+            await self._bot.http.request(route, **request(said, files))
+        except discord.NotFound as error:
+            if error.code != NO_SUCH_MESSAGE:
+                raise
+            return False
+        return True
 
     # --- found again
 

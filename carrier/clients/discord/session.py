@@ -20,6 +20,7 @@ from carrier.clients.discord.interactions import Interactions
 from carrier.clients.discord.moments import snowflake
 from carrier.clients.discord.pacing import Identifies
 from carrier.clients.discord.personas import Personas
+from carrier.clients.discord.previews import Previews
 from carrier.clients.discord.reading import SAID, to_attachment, to_message
 from carrier.clients.discord.rooms import Rooms
 from carrier.clients.discord.sending import Sending
@@ -44,6 +45,7 @@ class Session:
         self.bot, self.rooms = bot, Rooms(name, bot)
         self._personas = Personas(bot)
         self.sending = Sending(bot, self.rooms, self._personas, settings)
+        self.previews = Previews(self.rooms, self.sending)
         self.composing = Composing(bot, self.rooms, settings)
         self.acting = Acting(bot, self.rooms)
         self._interactions = Interactions(name, bot, settings, deliver)

@@ -75,6 +75,7 @@ class TemplateNames(Block):
     chat: Inside = Field(default="chat.j2", description="For an answer")
     post: Inside = Field(default="post.j2", description="For a post")
     facts: Inside = Field(default="facts.j2", description="For the evaluator `facts`")
+    relationships: Inside = Field(default="relationships.j2", description="For the evaluator `relationships`")
     decide: Inside = Field(default="decide.j2", description="For `respond: decide`: whether to answer, YES or NO")
     goals: Inside = Field(default="goals.j2", description="For the evaluator `goals`")
 
@@ -113,7 +114,8 @@ class Agent(Described):
     )
     context: tuple[Provider, ...] = Field(
         default=tuple(
-            Entry(name=name) for name in ("character", "recent_messages", "memories", "knowledge", "goals", "time")
+            Entry(name=name)
+            for name in ("character", "recent_messages", "recent_actions", "memories", "knowledge", "goals", "time")
         ),
         description="Providers: what the templates are given",
     )

@@ -95,6 +95,7 @@ class DiscordSettings(Block):
     )
     typing: Flag = Field(default=True, description="Shown while an answer is written")
     acknowledge: str = Field(default="", description="An emoji that is put to a message while its answer is written")
+    stream: Flag = Field(default=False, description="An answer is shown while it grows, and edited until it is whole")
     long: Long = Field(default=Long(), description="Answers of many messages")
     files: Files = Field(default=Files(), description="Files that come with messages")
     commands: tuple[Literal["ask", "status", "forget-me", "pause"], ...] | None = Field(

@@ -98,6 +98,8 @@ def apply(call: Call, message: Message, form: Mapping[str, Any]) -> Message:
         kept = {str(it["id"]) for it in form["attachments"] or ()}
         changes["attachments"] = [it for it in message.attachments if str(it.id) in kept]
     _check_left(message, changes, bool(call.files))
+    # What comes new stands beside what is kept.
+    message.attachments = changes.pop("attachments", message.attachments)
     posting.attach(call.world, message, drafts.files_of(call, form))
     return posting.edit(call.world, message, changes)
 
