@@ -267,6 +267,17 @@ async def test_a_comment_is_hidden_and_deleted(here: Here) -> None:
         await here.client.act("instagram/delete", message, {})
 
 
+async def test_a_client_that_has_ended_answers_and_keeps_no_connection(here: Here) -> None:
+    here.graph.spoil(here.graph.account)
+    ended = here.made()
+    with pytest.raises(Unauthorized):
+        await ended.run(here.delivered)
+    with pytest.raises(Unauthorized):
+        await ended.token()
+
+    assert ended._graph._client is None
+
+
 @pytest.mark.parametrize(("minutes", "seconds"), [(5, 300), (0, 3600)])
 async def test_an_account_that_has_used_its_calls_makes_no_more_for_as_long_as_it_is_told(
     minutes: int, seconds: int, here: Here
