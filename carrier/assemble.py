@@ -27,7 +27,7 @@ from carrier.interfaces import (
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, learned, people, results
+from carrier.ledger import goals, later, learned, people, results, summaries
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
@@ -58,6 +58,7 @@ from carrier.types import (
     PostKind,
     Recalled,
     StoreDefinition,
+    Summary,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class Workshop:
             facts=self._facts,
             documents=self._documents,
             goals=self._goals,
+            summary=self._summary,
+            said=self._said,
             waiting=self._waiting,
             results=self._results,
             colleague=self.colleagues.agent,
@@ -125,6 +128,13 @@ class Workshop:
         kept = await self.turns.ledger.read(partial(goals.about, agent=agent.name, room=room, people=people))
         told = goals.told_in(room, kept) if agent.memory.scope == "room" else kept
         return list(goals.together(agent.goals, told).values())
+
+    async def _summary(self, agent: Agent, room: str) -> Summary | None:
+        return await self.turns.ledger.read(partial(summaries.get, agent=agent.name, room=room))
+
+    async def _said(self, agent: Agent, room: str, after: int, through: int) -> list[Line]:
+        said = partial(summaries.said, agent=agent.name, room=room, after=after, through=through)
+        return await self.turns.ledger.read(said)
 
     async def _waiting(self, turn: Turn) -> list[Waiting]:
         return await self.turns.ledger.read(partial(later.waiting, agent=turn.agent.name, room=turn.message.room))
@@ -209,6 +219,17 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
     return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
+
+
+def parameters_of(action: ActionDefinition) -> Mapping[str, object]:
+    """What an action takes, as a JSON Schema; operators' code is imported for it. Raises UnknownPart."""
+    make: Any = registry.find(registry.ACTION_TYPES, action.type)
+    made: Action = make(replace(action, examples=()), Given(_no_lines, secrets=tuple, now=partial(datetime.now, UTC)))
+    return made.parameters
+
+
+async def _no_lines(turn: Turn, most: int) -> list[Line]:
+    return []
 
 
 open_models = Models

@@ -32,6 +32,7 @@ from carrier.living.swapping import Broken, Living
 from carrier.living.telling import Telling
 from carrier.runtime.abilities import Abilities
 from carrier.runtime.arrivals import Arrivals
+from carrier.runtime.calling import Offers
 from carrier.runtime.colleagues import Colleagues
 from carrier.runtime.commanding import Commands
 from carrier.runtime.decisions import Decisions
@@ -155,7 +156,8 @@ class Host:
         admits, answering, waiting = self.routing.admits, self.routing.answering_there, inbox.lanes.length
         forgetting = Forgetting(ledger, memories, data, self.handovers)
         commands = Commands(self.decisions, forgetting, self.mutes.mute, admits, answering, waiting)
-        return Arrivals(client, inbox, ledger, memories, data, commands)
+        offers = Offers(self.here.client_definition, self.routing.rules_in, answering, self.here.tool)
+        return Arrivals(client, inbox, ledger, memories, data, commands, offers)
 
     # --- asked by the doors
 
@@ -246,6 +248,8 @@ class Host:
         self.inbox.changed()
         self.later.wake.set()
         self.calendar.look()
+        for client in self.clients:
+            self.abilities.refresh(client)
 
     def _keep(self) -> None:
         """For the next start: it comes up as it was, whatever the files say by then."""

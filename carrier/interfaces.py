@@ -34,7 +34,9 @@ from carrier.types import (
     RoomView,
     Scope,
     SourceFile,
+    Summary,
     Told,
+    Tool,
 )
 
 T = TypeVar("T")
@@ -173,6 +175,10 @@ async def _nobody(*asked: object) -> str:
     raise ActionError("nobody is here to be asked")
 
 
+async def _none(*asked: object) -> None:
+    return None
+
+
 def _unknown(room: str) -> None:
     return None
 
@@ -198,6 +204,10 @@ class Given:
     """What comes up for a text in what the agent was given to read, strongest first."""
     goals: Callable[[Agent, str, Collection[str]], Awaitable[list[Goal]]] = _nothing
     """What an agent is after in a room, and for these people, as far as its memory goes."""
+    summary: Callable[[Agent, str], Awaitable[Summary | None]] = _none
+    """What was said in a room, as an agent has summed it up so far."""
+    said: Callable[[Agent, str, int, int], Awaitable[list[Line]]] = _nothing
+    """What people and the agent itself said in a room, after one place of its order through another, oldest first."""
     waiting: Callable[[Turn], Awaitable[list[Waiting]]] = _nothing
     """What the agent says later in the turn's room, the next first."""
     results: Callable[[Turn, int, float], Awaitable[list[PastResult]]] = _nothing
@@ -234,6 +244,13 @@ class Deliver(Protocol):
     async def command(self, name: str, message: Message) -> Told:
         """What the sender of a message asks of the host itself, not of an agent, in that room: `approve` or `refuse`
         (its text is the number of what waits), `status`, `pause` (for how long), `forget-me`."""
+
+    async def tools(self, names: Collection[str]) -> Sequence[Tool]:
+        """Of these actions those that the client's agents have, for it to offer them to people."""
+
+    async def call(self, action: str, arguments: Mapping[str, Any], message: Message) -> Told:
+        """Have the agent that answers in a message's room run an action for its sender, as far as it may: on disk when
+        it returns, and what comes of it is said in the room. It is told why nobody there can."""
 
     async def cursors(self) -> Mapping[str, str]:
         """Where the client goes on, by room."""
@@ -290,6 +307,9 @@ class AbleClient(Client, Protocol):
 
     def view(self, room: str) -> RoomView | None:
         """A room as people see it, if that is known now."""
+
+    def refresh(self) -> None:
+        """The files have changed: what it offers of its agents' actions may be other than it was."""
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
         """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
@@ -400,7 +420,7 @@ class Reflection(Protocol):
     every: int
     """It is due when so many messages have come into a room since it last ran."""
 
-    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory | GoalChange]: ...
+    async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Memory | GoalChange | Summary]: ...
 
 
 class Model(Protocol):

@@ -48,7 +48,7 @@ class Message:
     """The entity, `platform:id`, whichever client saw it."""
     text: str
     sender_name: str = ""
-    kind: Literal["chat", "schedule", "api", "approval", "ask"] = "chat"
+    kind: Literal["chat", "schedule", "api", "approval", "ask", "command"] = "chat"
     addressed: bool = True
     to: str = ""
     """The agent a door was asked for; empty: the client's own routes decide."""
@@ -310,6 +310,19 @@ class Memory:
     """The id of the memory whose place it takes."""
     until: int = 0
     """When it stopped holding; 0: it holds. Only the ledger knows: a memory store need not keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was said in a room in a few words, from one place of the room's order through another."""
+
+    text: str
+    since: int
+    through: int
+    source_ids: tuple[str, ...] = ()
+    """The messages that it adds to the summary before."""
+    before: int = 0
+    """How far that one reached; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,55 @@ def test_a_check_tells_a_machine_in_its_own_form(carrier: Command, files: Projec
     assert (outcome.code, outcome.out.startswith(begins)) == (1, True)
 
 
+TWO = """\
+name: roll_dice
+type: python
+entrypoint: "actions/dice.py:roll"
+examples:
+  - { user: Roll, call: { sides: 6 } }
+  - { user: Roll twice, call: { sides: many, twice: true } }
+"""
+ROLL = "def roll(sides: int = 6) -> int:\n    return 4\n"
+
+
+def test_examples_are_held_against_what_a_function_takes(carrier: Command, files: Project) -> None:
+    files.write("actions/dice.yaml", TWO)
+    files.write("actions/dice.py", ROLL)
+
+    outcome = carrier("check")
+
+    assert outcome.code == 1
+    assert outcome.out.startswith("actions/dice.yaml:6:")
+    assert "CAR013 examples: wrong arguments" in outcome.out
+    assert "1 error, no warnings" in outcome.out
+
+
+def test_code_that_cannot_be_imported_for_its_examples_is_told(carrier: Command, files: Project) -> None:
+    files.write("actions/dice.yaml", TWO)
+    files.write("actions/dice.py", "import dicelib\n\ndef roll(sides: int) -> int:\n    return dicelib.roll()\n")
+
+    outcome = carrier("check")
+
+    assert outcome.out.startswith("actions/dice.yaml:3:13: CAR033 actions/dice.py:roll: ModuleNotFoundError")
+
+
+def test_what_code_prints_spoils_no_report(carrier: Command, files: Project) -> None:
+    files.write("actions/dice.yaml", TWO)
+    files.write("actions/dice.py", f"print('hello')\n{ROLL}")
+
+    outcome = carrier("check", "--format", "json")
+
+    assert [each["code"] for each in json.loads(outcome.out)["problems"]] == ["CAR013"]
+    assert outcome.err == "hello\n"
+
+
+def test_code_without_examples_is_not_run_by_a_check(carrier: Command, files: Project) -> None:
+    files.write("actions/dice.yaml", TWO.partition("examples")[0])
+    files.write("actions/dice.py", f"raise SystemExit\n{ROLL}")
+
+    assert carrier("check").code == 0
+
+
 def test_a_mistake_of_carrier_s_own_does_not_look_like_one_in_the_files(
     carrier: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

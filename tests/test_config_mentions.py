@@ -53,6 +53,8 @@ def told(folder: Path, text: str, host: str = HOST) -> list[str]:
          "'chta.j2'; did you mean 'chat.j2'?"),
         (DISCORD.replace("name: dc", "name: other"), "x.yaml:4:8: CAR041 one token cannot be for two clients; this is also "
          "that of 'dc' (agents.d/dc.yaml:1)"),
+        ("kind: client\nname: b\ntype: discord\ntoken: other\naccess: { guilds: [1] }\nagent: tifa\ncommands: [ask, rol_dice]\n",
+         "x.yaml:7:17: CAR044 warning: no action matches 'rol_dice'; did you mean 'roll_dice'?"),
         ("kind: client\nname: api\ntype: console\n", "x.yaml:2:7: CAR016 'api' is the name of the HTTP door; choose another"),
         ("kind: client\nname: a\ntype: console\nagent: tifa\n---\nkind: client\nname: b\ntype: console\nagent: tifa\n",
          "x.yaml:8:7: CAR042 the host has one terminal, and it is already that of 'a' (agents.d/x.yaml:1)"),

@@ -228,20 +228,30 @@ async def test_clients_of_one_host_may_be_of_different_discords(discord: Discord
             await answers(bar, "hello")
 
 
-async def test_a_large_bot_has_several_connections(discord: Discord, tmp_path: Path) -> None:
+@pytest.mark.parametrize("client", ["connection: { shards: 2 }", ""], ids=["configured", "recommended"])
+async def test_a_large_bot_has_several_connections(discord: Discord, tmp_path: Path, client: str) -> None:
     discord.gateway.starts.every = 0.0
-    bar = scene(discord, tmp_path, "connection: { shards: 2 }")
-    guilds = [discord.world.guild(f"g{n}") for n in range(4)]
-    rooms = [discord.world.text(guild, "general") for guild in guilds]
-    for guild in guilds:
+    bar = scene(discord, tmp_path, client)
+    guilds = [bar.guild]
+    # Discord goes by the milliseconds of an id: each connection gets some of them.
+    while len(guilds) < 4 or len({(guild.id >> 22) % 2 for guild in guilds}) < 2:
+        discord.clock.advance(0.001)
+        guilds.append(discord.world.guild(f"g{len(guilds)}"))
+    rooms = [discord.world.text(guild, "hall") for guild in guilds]
+    for guild in guilds[1:]:
         discord.world.join(guild, bar.anna)
         discord.world.invite(guild, bar.tifa)
+    if not client:
+        discord.gateway.starts.guilds_a_shard = len(guilds) - 1
+    direct = discord.world.dm(bar.anna, bar.tifa)
 
     async with bar.host():
         for room in rooms:
             discord.say(bar.anna, room, "hello", mentions=[bar.tifa])
+        discord.say(bar.anna, direct, "psst")
         for room in rooms:
             await bar.answered("you said: @Tifa hello", channel=room)
+        await bar.answered("you said: psst", channel=direct)
 
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 2
 
@@ -259,6 +269,7 @@ async def test_a_reload_of_an_agent_does_not_touch_the_connection(discord: Disco
         bar.files.write("templates/chat.j2", "You are {{ agent.name }}!\n")
         bar.files.write("agents.d/hello.yaml", "character: { bio: Greets. }\nmodel: scripted/tifa\n")
         bar.files.edit("agents.d/bar.yaml", "agent: tifa", "agent: hello")
+        bar.files.edit("agents.d/bar.yaml", "gather: 0", "gather: 0\nroutes: [{ room: 7, agent: tifa, prompt: Sing. }]")
         assert (await host.reload()).ok
 
         assert await connections(host) == before

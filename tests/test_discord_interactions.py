@@ -67,6 +67,26 @@ async def test_a_button_works_after_a_restart_and_not_for_others(discord: Discor
     assert "it says 4" not in discord.said(bar.general)
 
 
+async def test_only_who_has_the_role_can_press_a_button(discord: Discord, tmp_path: Path) -> None:
+    bar = careful(discord, tmp_path)
+    keeper = discord.world.role(bar.guild, "keeper")
+    bar.files.edit("agents.d/tifa.yaml", f"users: [{bar.anna.id}]", f"roles: [{keeper.id}]")
+    barret = discord.world.user("barret", "Barret", guilds=[bar.guild])
+    discord.world.give(bar.guild, barret, keeper)
+    back = next(channel for channel in bar.guild.channels.values() if channel.name == "back")
+
+    async with bar.host():
+        discord.say(bar.anna, bar.general, "roll", mentions=[bar.tifa])
+        await discord.until(lambda: discord.said(back, bar.tifa))
+        (asked,) = discord.feed(back)
+        pressed = discord.press(bar.anna, asked, "Approve")
+        await discord.until(lambda: pressed.texts)
+        discord.press(barret, asked, "Approve")
+        await discord.until(lambda: "it says 4" in discord.said(bar.general, bar.tifa))
+
+    assert pressed.texts == ["This is not for you to decide."]
+
+
 async def test_commands_are_offered_once(discord: Discord, tmp_path: Path) -> None:
     bar = scene(discord, tmp_path, "commands: [ask, status]")
     for _ in range(2):

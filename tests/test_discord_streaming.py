@@ -333,6 +333,23 @@ async def test_what_a_killed_host_has_shown_is_taken_back_and_answered(
     assert texts(messages) == ["Fish"]
 
 
+async def test_a_host_that_stops_while_an_answer_grows_answers_when_it_is_back(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "TURNS_SECONDS", 0.05)
+    bar = growing(discord, tmp_path)
+    async with bar.host():
+        ask(bar)
+        dictate("Soup")
+        await shown(bar, "Soup")
+
+    dictate("Fish", END)
+    async with bar.host() as host:
+        messages = await whole(bar, host)
+
+    assert texts(messages) == ["Fish"]
+
+
 async def until_placed(host: Host) -> None:
     """Wait until it is on disk where the preview stands."""
     async with asyncio.timeout(10):

@@ -50,8 +50,8 @@ IMPLEMENTATIONS = next(names for names in FLOORS if "carrier.models" in names)
 NAMED = IMPLEMENTATIONS - {"carrier.memory"}
 """All but the memory system, which opens in a thread of its own once the host listens."""
 
-LATE = "carrier.clients.discord."
-"""What its `client` imports in a thread when the first bot connects."""
+LATE = ("carrier.clients.discord.", "carrier.actions.mcp.careful")
+"""What the first bot that connects imports in a thread, and the first server of tools that has a url."""
 
 OUTSIDE = "carrier.testing"
 """May import all; nobody imports it."""

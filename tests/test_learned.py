@@ -149,9 +149,17 @@ async def test_what_holds_no_more_may_be_learned_again(host: LittleHost) -> None
         {"entity": "api:eve"},
         {"trust": "claimed"},
         {"room": "api/dm", "private": True},
+        {"confidence": 0.0},
         {"agent": "cloud"},
     ],
-    ids=["a third person's claim", "of another", "nobody's words", "told elsewhere only in private", "another agent's"],
+    ids=[
+        "a third person's claim",
+        "of another",
+        "a claim",
+        "told only in private",
+        "nobody's words",
+        "another agent's",
+    ],
 )
 async def test_what_may_not_take_its_place_leaves_a_fact_as_it_is(host: LittleHost, claim: dict[str, Any]) -> None:
     [_, new] = await keep(host, fact(1, "is the owner"), fact(2, "is a guest", instead_of="f1", **claim))
@@ -347,6 +355,16 @@ async def test_what_took_a_facts_place_is_forgotten_and_the_fact_holds_again(hos
     await host.ledger.write(partial(changes.withdraw, clock=host.ledger.clock, ids=[last], forget=True))
 
     assert await holds(host) == ["lives in Bergen"]
+
+
+@pytest.mark.parametrize(("gone", "left"), [("f2", "lives in Paris"), ("f3", "lives in Oslo")], ids=["between", "last"])
+async def test_what_is_forgotten_leaves_one_place_filled(host: LittleHost, gone: str, left: str) -> None:
+    await keep(host, fact(1, "lives in Bergen"), fact(2, "lives in Oslo", instead_of="f1"))
+    await keep(host, fact(3, "lives in Paris", instead_of="f2"))
+
+    await host.ledger.write(lambda connection, **_: learned.forget(connection, [gone]))
+
+    assert await holds(host) == [left]
 
 
 async def test_whoever_is_forgotten_is_so_in_what_others_claim_of_them(host: LittleHost, tmp_path: Path) -> None:

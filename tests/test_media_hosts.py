@@ -17,12 +17,12 @@ from carrier.config.models.media_hosts import S3, Folder, Ftp, MediaHost, Sftp
 from carrier.errors import ClientError, Passing, Refused
 from carrier.interfaces import MediaHost as Host
 from carrier.media.hosting import ftp, public_shelf
+from carrier.testing.buckets import s3_server
 from carrier.testing.http_server import http_server
 from carrier.testing.media_hosts import (
     PASSWORD,
     USER,
     ftp_server,
-    s3_server,
     sftp_server,
     shown,
     vsftpd,

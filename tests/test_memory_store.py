@@ -109,15 +109,18 @@ async def test_a_row_that_cannot_be_said_in_columns_is_told_from_a_store_that_fa
 
 async def test_a_table_of_an_older_form_is_given_what_it_lacks(tmp_path: Path) -> None:
     store = await opened(tmp_path)
-    await store.add(rows(memory("old")))
-    await store._table.drop_columns(["trust", "private"])
+    fact = replace(memory("fact"), kind="fact")
+    await store.add(rows(memory("old"), fact))
+    await store._table.drop_columns(["trust", "private", "confidence", "other"])
 
     again = await opened(tmp_path)
-    await again.add(rows(replace(memory("new"), trust="claimed", private=True)))
+    new = replace(memory("new"), trust="claimed", private=True, confidence=0.5, other="api:ben")
+    await again.add(rows(new))
 
     found = {each.id: each for each, _ in await again.lines(Scope("tifa"))}
     assert found["old"] == memory("old")
-    assert (found["new"].trust, found["new"].private) == ("claimed", True)
+    assert found["fact"] == replace(fact, confidence=0.0)
+    assert found["new"] == new
 
 
 async def test_putting_in_order_keeps_the_files_few_and_finds_all(tmp_path: Path) -> None:

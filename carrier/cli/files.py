@@ -2,8 +2,10 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +17,7 @@ from carrier.errors import CarrierError
 
 if TYPE_CHECKING:
     from carrier.config.catalog import Catalog
+    from carrier.config.diagnostics import Problem
     from carrier.config.reporting import Report
 
 # --- check ------------------------------------------------------------------------------------------------------------
@@ -45,7 +48,8 @@ def _report(project: Project, strict: bool) -> "Report":
 
     began = time.perf_counter()
     catalog = project.load()
-    problems = [replace(each, severity="error") if strict else each for each in catalog.problems]
+    found = [*catalog.problems, *_in_code(catalog)]
+    problems = [replace(each, severity="error") if strict else each for each in found]
     return Report(
         problems=problems,
         agents=len(catalog.agents),
@@ -55,6 +59,27 @@ def _report(project: Project, strict: bool) -> "Report":
         root=catalog.root,
         here=Path.cwd(),
     )
+
+
+def _in_code(catalog: "Catalog") -> Iterator["Problem"]:
+    """Examples that operators' functions do not take. They are imported to see what they do, as the host imports them:
+    without an example nothing is."""
+    found = {key: action for key, action in catalog.actions.items() if action.type == "python" and action.examples}
+    if not found:
+        return
+    from carrier.assemble import parameters_of
+    from carrier.config.examples import not_taken
+
+    for key, action in found.items():
+        definition = catalog.definitions["action", key]
+        try:
+            # What the code prints is no part of what is told.
+            with redirect_stdout(sys.stderr):
+                parameters = parameters_of(action)
+        except LookupError as error:
+            yield definition.problem(("entrypoint",), "CAR033", str(error))
+        else:
+            yield from not_taken(definition, action.examples, parameters)
 
 
 # --- show -------------------------------------------------------------------------------------------------------------

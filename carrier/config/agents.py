@@ -41,12 +41,13 @@ if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
+    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
     "facts": ("agent", "lines", "known"),
     "relationships": ("agent", "lines", "known", "people"),
+    "summary": ("agent", "summary", "max_chars"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room"),
+    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
 }
 """What each template is given; `chat` and `post` have what the agent's providers say beside it.
 
@@ -380,7 +381,7 @@ class Agents:
         """What it needs a template for, and what it names one for."""
         yield "chat"
         chosen = block.templates.model_fields_set
-        for name in ("facts", "relationships", "goals"):
+        for name in ("facts", "relationships", "summary", "goals"):
             if name in chosen or any(entry.name == name for entry in block.evaluators):
                 yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:

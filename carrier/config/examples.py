@@ -1,6 +1,6 @@
 """Examples of an action's calls: as its file has them, and held against its parameters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from carrier.arguments import wrong_arguments
 from carrier.config import models
@@ -20,10 +20,16 @@ def of(block: models.Action) -> tuple[CallExample, ...]:
 def wrong(definition: Definition) -> Iterator[Problem]:
     """What the action's own parameters do not allow; those of a function are known once it is imported."""
     parameters = getattr(definition.block, "parameters", None)
-    if parameters is None or not isinstance(definition.block, models.SingleAction):
-        return
-    for at, example in enumerate(of(definition.block)):
-        if reason := wrong_arguments(object_schema(parameters), example.call):
+    if parameters is not None and isinstance(definition.block, models.SingleAction):
+        yield from not_taken(definition, of(definition.block), object_schema(parameters))
+
+
+def not_taken(
+    definition: Definition, examples: Iterable[CallExample], parameters: Mapping[str, object]
+) -> Iterator[Problem]:
+    """The examples that these parameters, a JSON Schema, do not allow."""
+    for at, example in enumerate(examples):
+        if reason := wrong_arguments(parameters, example.call):
             yield definition.problem(("examples", at, "call"), "CAR013", f"examples: {reason}")
 
 

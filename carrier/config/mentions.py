@@ -84,9 +84,18 @@ def _of_client(client: models.Client) -> Iterator[Mention]:
         yield from _one("agent", route.agent, ("routes", number, "agent"))
         yield from _all("agent", route.agents or (), ("routes", number, "agents"))
         yield from _all("action", route.actions or (), ("routes", number, "actions"))
+    if client.type == "discord":
+        yield from _offered(getattr(client, "commands", None) or ())
     yield from _one("room", getattr(client, "answer_in", ""), ("answer_in",))
     yield from _one("media host", getattr(client, "media_host", ""), ("media_host",))
     yield from _writing(getattr(client, "text", ""), ("text",))
+
+
+def _offered(commands: Sequence[str]) -> Iterator[Mention]:
+    from carrier.config.models.discord import COMMANDS
+
+    for number, command in enumerate(commands):
+        yield from _one("action", "" if command in COMMANDS else command, ("commands", number))
 
 
 def _of_schedule(schedule: models.Schedule) -> Iterator[Mention]:

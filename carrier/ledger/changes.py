@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from carrier.ledger import learned
+from carrier.ledger import jobs, learned, summaries
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
@@ -17,7 +17,6 @@ from carrier.ledger.tables import (
     goal_changes,
     goals,
     inbox,
-    jobs,
     journal,
     later,
     memory_log,
@@ -41,10 +40,6 @@ _known = select(messages).where(messages.c.id == bindparam("id"), messages.c.age
 _hearers = select(inbox.c.agent).where(inbox.c.message == bindparam("id"))
 _waits = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state == "waiting")
 _set = update(messages).where(messages.c.id == bindparam("of_id"))
-
-# What looks back on a room just now may have an answer already that is made of what is taken back.
-_its_room = func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1)
-_ask_anew = delete(journal).where(journal.c.turn.in_(select(jobs.c.id).where(_its_room == bindparam("of_room"))))
 
 
 def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -> Changed:
@@ -107,7 +102,8 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
         update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
     )
     connection.execute(_set, {"of_id": id, "delivered": False})
-    connection.execute(_ask_anew, {"of_room": message.room})
+    jobs.drop_all(connection, message.room)
+    summaries.drop(connection, message.room, message.at)
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:
         forgotten += _forget(connection, id)
@@ -126,13 +122,8 @@ def _forget(connection: Connection, id: str) -> list[str]:
     connection.execute(delete(later).where(later.c.turn.in_(answering)))
     mentioning = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
     found = [row.id for row in mentioning if load(Memory, row.body).source_ids == (id,)]
-    _unlearn(connection, found)
+    learned.forget(connection, found)
     return found
-
-
-def _unlearn(connection: Connection, ids: Collection[str]) -> None:
-    connection.execute(delete(facts).where(facts.c.id.in_(ids)))
-    learned.reopen(connection, ids)
 
 
 def said_by(connection: Connection, entity: str) -> list[str]:
@@ -146,7 +137,7 @@ def forget_learned(connection: Connection, clock: Clock, entity: str) -> Changed
     called."""
     of_them = select(facts.c.id).where(or_(facts.c.entity == entity, facts.c.other == entity))
     ids = connection.execute(of_them).scalars().all()
-    _unlearn(connection, ids)
+    learned.forget(connection, ids)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
     for table in (goals, goal_changes):
         connection.execute(delete(table).where(table.c.whose == "person", table.c.subject == entity))

@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, select, update
 
 from carrier.errors import ActionError
+from carrier.ledger import summaries
 from carrier.ledger.cursors import move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
 from carrier.ledger.memory_log import remember
 from carrier.ledger.tables import cursors, inbox, jobs, journal, messages
-from carrier.types import Goal, Memory, Message
+from carrier.types import Goal, Memory, Message, Summary
 
 ATTEMPTS = 3
 
@@ -51,10 +52,13 @@ _heard_since = (
     .limit(bindparam("most"))
 )
 _count_heard = select(func.count()).select_from(_heard_since.subquery())
+_of_room = select(jobs.c.id).where(
+    func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1) == bindparam("room")
+)
 _taken_back = select(messages.c.id).where(
     messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.delivered.is_(False)
 )
-_job = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
+_queued = select(jobs.c.id).where(jobs.c.agent == bindparam("agent"), jobs.c.payload == bindparam("payload"))
 
 
 def plan_reflections(
@@ -67,10 +71,12 @@ def plan_reflections(
         where = {"room": room, "since": since, "agent": agent, "most": reflection.every}
         if connection.execute(_count_heard, where).scalar_one() < reflection.every:
             continue
-        job = f"{agent}/{reflection.evaluator}/{room}/{since}"
-        if connection.execute(_job, {"id": job}).first() is None:
-            row = {"id": job, "kind": "reflection", "agent": agent, "due_at": clock.tick()}
-            connection.execute(insert(jobs), {**row, "payload": f"{reflection.evaluator} {room}"})
+        job = {"agent": agent, "payload": f"{reflection.evaluator} {room}"}
+        if connection.execute(_queued, job).first() is None:
+            now = clock.tick()
+            # Lines may be looked at anew, by a job that is another: each has an account of its own.
+            id = f"{agent}/{reflection.evaluator}/{room}/{since}@{now}"
+            connection.execute(insert(jobs), {"id": id, "kind": "reflection", "due_at": now, **job})
             queued = True
     return queued
 
@@ -111,18 +117,26 @@ def reflected(
     memories: Sequence[Memory],
     changes: Sequence[Changed] = (),
     of_file: Sequence[Goal] = (),
+    summary: Summary | None = None,
 ) -> list[Memory]:
     """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet.
 
-    What rests on words that were taken back meanwhile is not kept. A goal that is no longer what the reflection took
-    it for stays as it is.
+    What rests on words that were taken back meanwhile is not kept; a summary of them is made anew. A goal that is no
+    longer what the reflection took it for stays as it is.
     """
+    if summary and not _summed_up(connection, job, summary):
+        drop(connection, job)
+        return []
     new = remember(connection, clock, [memory for memory in memories if _stand(connection, memory.source_ids)])
     for changed in changes:
         with suppress(ActionError):
             change(connection, clock, changed, of_file)
     _pass(connection, job, through)
     return new
+
+
+def _summed_up(connection: Connection, job: Job, summary: Summary) -> bool:
+    return _stand(connection, summary.source_ids) and summaries.keep(connection, job.agent, job.room, summary)
 
 
 def _stand(connection: Connection, ids: Sequence[str]) -> bool:
@@ -138,8 +152,17 @@ def _pass(connection: Connection, job: Job, through: int) -> None:
 
 def drop(connection: Connection, job: Job) -> None:
     """Forget a job that nobody can do now, and its journal: its lines make it due again with the agent's next turn."""
-    connection.execute(delete(jobs).where(jobs.c.id == job.id))
-    connection.execute(delete(journal).where(journal.c.turn == job.id))
+    _drop(connection, [job.id])
+
+
+def drop_all(connection: Connection, room: str) -> None:
+    """The same for all jobs of a room: an answer that one of them has may be made of what is there no more."""
+    _drop(connection, connection.execute(_of_room, {"room": room}).scalars().all())
+
+
+def _drop(connection: Connection, ids: Sequence[str]) -> None:
+    connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+    connection.execute(delete(journal).where(journal.c.turn.in_(ids)))
 
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:

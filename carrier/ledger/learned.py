@@ -4,7 +4,7 @@ forgotten."""
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts
@@ -41,7 +41,8 @@ _about = (
     .limit(MOST)
 )
 _close = update(facts).where(facts.c.id == bindparam("closed"))
-_reopen = update(facts).where(facts.c.superseded_by.in_(bindparam("ids", expanding=True)))
+_successor = select(facts.c.superseded_by).where(facts.c.id == bindparam("id"))
+_delete = delete(facts).where(facts.c.id == bindparam("id"))
 
 
 # --- kept -----------------------------------------------------------------------------------------------------------
@@ -75,9 +76,8 @@ def _stands(connection: Connection, memory: Memory) -> bool:
 
 
 def _may_replace(connection: Connection, memory: Memory) -> bool:
-    """Only what the same person has said of the same may be replaced, and what they said of themselves by no claim.
-
-    What is private replaces nothing that is told elsewhere.
+    """Only what the same person has said of the same may be replaced, by words of theirs, and what they said of
+    themselves by no claim. What is private replaces nothing that is told elsewhere.
     """
     old = those(connection, [memory.instead_of]).get(memory.instead_of) if memory.instead_of else None
     return (
@@ -85,13 +85,18 @@ def _may_replace(connection: Connection, memory: Memory) -> bool:
         and old.until == 0
         and (old.agent, old.kind, old.entity, old.other) == (memory.agent, memory.kind, memory.entity, memory.other)
         and (memory.trust, old.trust) != ("claimed", "said")
+        and memory.confidence > 0
         and (old.room == memory.room or not memory.private)
     )
 
 
-def reopen(connection: Connection, ids: Collection[str]) -> None:
-    """What these had taken the place of holds again, for they are forgotten."""
-    connection.execute(_reopen.values(until=0, superseded_by=""), {"ids": list(ids)})
+def forget(connection: Connection, ids: Collection[str]) -> None:
+    """Delete these. What one had taken the place of gives way to what took its own, or holds again."""
+    for id in ids:
+        successor = connection.execute(_successor, {"id": id}).scalar()
+        place = {"superseded_by": successor} if successor else {"superseded_by": "", "until": 0}
+        connection.execute(update(facts).where(facts.c.superseded_by == id).values(**place))
+        connection.execute(_delete, {"id": id})
 
 
 # --- asked ----------------------------------------------------------------------------------------------------------

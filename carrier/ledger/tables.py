@@ -6,7 +6,7 @@ Structured values are JSON text, made and read by the modules beside this one.
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
 
-VERSION = "0010"
+VERSION = "0013"
 """The newest migration: what a ledger of this form is stamped with."""
 
 metadata = MetaData(
@@ -270,6 +270,16 @@ facts = Table(
     Index(None, "agent", "entity"),
     Index(None, "agent", "other"),
     Index(None, "superseded_by"),
+)
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("room", String, primary_key=True),
+    Column("agent", String, primary_key=True),  # in whose words
+    Column("text", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),  # the place of the first line that it is made of
+    Column("through", BigInteger, nullable=False),  # and of the last
 )
 
 goals = Table(

@@ -10,7 +10,7 @@ from carrier.errors import UnknownAgent
 from carrier.interfaces import Client
 from carrier.runtime.runtime import AgentRuntime
 from carrier.runtime.supervisor import LivingClient
-from carrier.types import Agent, Choice, ClientDefinition, Schedule
+from carrier.types import Agent, Choice, ClientDefinition, Schedule, Tool
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Here:
 
     def definition(self, name: str) -> Agent | None:
         return self.agents[name].agent if name in self.agents else None
+
+    def tool(self, agent: str, action: str) -> Tool | None:
+        """What an agent has under the name of an action."""
+        runtime = self.runtime(agent)
+        return runtime.tool(action) if runtime else None
 
     def definitions(self) -> Mapping[str, Agent]:
         return {name: living.agent for name, living in self.agents.items()}

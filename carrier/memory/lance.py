@@ -37,7 +37,8 @@ ASKED = 64
 _LATER = {
     "trust": "'said'",
     "private": "false",
-    "confidence": "CASE WHEN kind = 'fact' THEN CAST(0 AS DOUBLE) ELSE CAST(1 AS DOUBLE) END",
+    # Of older facts nobody knows it.
+    "confidence": "CAST(kind <> 'fact' AS DOUBLE)",
     "other": "''",
 }
 """Columns that older tables have not, and what stands there then."""

@@ -85,6 +85,15 @@ class Abilities:
             raise ActionError(f"there is no {action} here: {message.client} is no client for that")
         return await able(action, message, arguments)
 
+    def refresh(self, client: str) -> None:
+        """The files have changed."""
+        able = getattr(self.living(client), "refresh", None)
+        try:
+            if able:
+                able()
+        except Exception:
+            log.exception("%s: what it offers cannot be looked at anew", client)
+
     def view(self, room: str) -> RoomView | None:
         able = getattr(self.living(room.partition("/")[0]), "view", None)
         try:

@@ -50,11 +50,13 @@ class Acting:
 
         An action may describe itself otherwise from one moment to the next.
         """
-        return tuple(
-            Tool(name, action.description, action.parameters)
-            for name, action in self._actions.items()
-            if offered(turn.rules, name)
-        )
+        found = (self.tool(name) for name in self._actions if offered(turn.rules, name))
+        return tuple(tool for tool in found if tool)
+
+    def tool(self, name: str) -> Tool | None:
+        """One of them as a model sees it, if there is one of that name."""
+        action = self._actions.get(name)
+        return Tool(name, action.description, action.parameters) if action else None
 
     async def run(self, turn: OpenTurn, step: str, calls: Sequence[ActionCall]) -> list[ActionResult]:
         """The results of what one answer asked for, in its order; `step` is its place in the journal.

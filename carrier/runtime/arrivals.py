@@ -1,19 +1,21 @@
 """What clients hand over: messages, and what becomes of them on the platform afterwards."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from carrier.interfaces import Memories
 from carrier.ledger.changes import Changed
 from carrier.ledger.cursors import cursors_of, move_all
 from carrier.ledger.engine import Ledger
+from carrier.runtime.calling import Offers, calling
 from carrier.runtime.commanding import Commands
 from carrier.runtime.forgetting import follow
 from carrier.runtime.inbox import Inbox
-from carrier.types import Message, Told
+from carrier.types import Message, Told, Tool
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Arrivals:
     memories: Memories
     data: Path
     commands: Commands
+    offers: Offers
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
         if not self.commands.admits(message):
@@ -47,6 +50,18 @@ class Arrivals:
 
     async def command(self, name: str, message: Message) -> Told:
         return await self.commands.do(name, message)
+
+    async def tools(self, names: Collection[str]) -> Sequence[Tool]:
+        return self.offers.there(self.client, names)
+
+    async def call(self, action: str, arguments: Mapping[str, Any], message: Message) -> Told:
+        if not self.commands.admits(message):
+            return Told("You have no access here.", done=False)
+        agent = self.offers.agent(message, action)
+        if not agent:
+            return Told(f"Nobody who answers here can do {action} here.", done=False)
+        await self.inbox.take_in(calling(message, agent, action, arguments))
+        return Told("")
 
     async def cursors(self) -> Mapping[str, str]:
         return await self.ledger.read(partial(cursors_of, owner=self.client))

@@ -18,7 +18,7 @@ from carrier.ledger.rooms import END_OF_TIME
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.viewing import Ask
-from carrier.types import Agent, GoalChange, Memory, Message
+from carrier.types import Agent, GoalChange, Memory, Message, Summary
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,10 @@ class Jobs:
             for number, each in enumerate(found)
             if isinstance(each, GoalChange)
         ]
+        summary = next((each for each in found if isinstance(each, Summary)), None)
         done = partial(rows.reflected, clock=self.ledger.clock, job=job, through=lines[-1].at, memories=memories)
-        self.memories.put(await self.ledger.write(partial(done, changes=changes, of_file=thinker.agent.goals)))
+        done = partial(done, changes=changes, of_file=thinker.agent.goals, summary=summary)
+        self.memories.put(await self.ledger.write(done))
 
     async def _lines(self, job: rows.Job, journal: Journal) -> tuple[Message, ...]:
         """What a job looks back on; the same at each attempt, for an answer about it may be journaled."""

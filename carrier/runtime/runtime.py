@@ -17,6 +17,7 @@ from carrier.ledger.slots import Slot
 from carrier.ledger.turns import DEAD, SUSPECT
 from carrier.runtime.acting import IN_DOUBT, Acting
 from carrier.runtime.asking import decided
+from carrier.runtime.calling import called
 from carrier.runtime.closing import close, under_way
 from carrier.runtime.deciding import says_yes, standing
 from carrier.runtime.drafting import Drafting
@@ -27,7 +28,7 @@ from carrier.runtime.turns import OpenTurn, Turns
 from carrier.runtime.viewing import view
 from carrier.runtime.writing import Writing, passed
 from carrier.templates import Templates
-from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said
+from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Tool
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,13 @@ class AgentRuntime:
     async def answer(self, turn: OpenTurn) -> Response:
         """What it says in the end, once every gate lets it pass."""
         prompt = await self._prompt(turn)
-        if turn.message.kind == "approval":
-            prompt = await self._decided(turn, prompt)
+        match turn.message.kind:
+            case "approval":
+                prompt = await self._decided(turn, prompt)
+            case "command":
+                prompt = await self._commanded(turn, prompt)
+        if any(result.ends for result in turn.results):
+            return SILENCE
         response, prompt = await self.generate_and_act(turn, prompt)
         return await self._writing.evaluate(turn, response, prompt)
 
@@ -294,6 +300,17 @@ class AgentRuntime:
         with turn.timings.of("act"):
             result = await self._acting.run_decided(turn, "action/decided", approval)
         return _told(prompt, Completion("", (approval.call,)), [result])
+
+    async def _commanded(self, turn: OpenTurn, prompt: Prompt) -> Prompt:
+        """The prompt with the call that somebody has made, and what came of it."""
+        call = called(turn.message)
+        with turn.timings.of("act"):
+            results = await self._acting.run(turn, "action/command", [call])
+        return _told(prompt, Completion("", (call,)), results)
+
+    def tool(self, name: str) -> Tool | None:
+        """An action of its own, as it is now."""
+        return self._acting.tool(name)
 
     def reflection(self, name: str) -> Reflection | None:
         return self.parts.reflections.get(name)

@@ -22,7 +22,7 @@ WINDOW = 32_000
 """Tokens that a model reads, where its `params: { max_input_tokens }` does not say."""
 ANSWER = 0.125
 """What of them is left for the answer."""
-SHARES = {"memories": 0.2, "knowledge": 0.2, "facts": 0.1, "recent_actions": 0.1, "goals": 0.05}
+SHARES = {"memories": 0.2, "knowledge": 0.2, "facts": 0.1, "recent_actions": 0.1, "goals": 0.05, "summary": 0.05}
 """What of them a provider may take."""
 SHARE = 0.25
 """And any other."""
@@ -30,7 +30,7 @@ MOST_PICTURES = 8
 """Of one message."""
 PICTURE = 1500
 """Tokens that one is taken to be."""
-MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "recent_actions", "room")
+MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "recent_actions", "room", "summary")
 """Providers whose words templates may use without being given them: there are none then."""
 
 

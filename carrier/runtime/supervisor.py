@@ -6,12 +6,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from carrier.errors import ClientError, Passing, Unauthorized
 from carrier.interfaces import Client, Deliver
 from carrier.runtime.outbox import Sender
-from carrier.types import ClientDefinition, Message, Told
+from carrier.types import ClientDefinition, Message, Told, Tool
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +155,14 @@ class _Hearing:
     async def command(self, name: str, message: Message) -> Told:
         await self.serves.wait()
         return await self.deliver.command(name, message)
+
+    async def tools(self, names: Collection[str]) -> Sequence[Tool]:
+        await self.serves.wait()
+        return await self.deliver.tools(names)
+
+    async def call(self, action: str, arguments: Mapping[str, Any], message: Message) -> Told:
+        await self.serves.wait()
+        return await self.deliver.call(action, arguments, message)
 
     async def cursors(self) -> Mapping[str, str]:
         return await self.deliver.cursors()

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing, Told
+from carrier.types import Message, Outgoing, Told, Tool
 
 
 @dataclass
@@ -25,6 +25,9 @@ class Delivered:
     places: dict[str, str] = field(default_factory=dict)
     """The cursors."""
     commands: list[tuple[str, Message]] = field(default_factory=list)
+    offered: list[Tool] = field(default_factory=list)
+    """The actions there are."""
+    calls: list[tuple[str, dict[str, Any], Message]] = field(default_factory=list)
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
         self.messages.put_nowait(message)
@@ -41,6 +44,13 @@ class Delivered:
     async def command(self, name: str, message: Message) -> Told:
         self.commands.append((name, message))
         return Told(f"{name}: {message.text}")
+
+    async def tools(self, names: Collection[str]) -> Sequence[Tool]:
+        return [tool for tool in self.offered if tool.name in names]
+
+    async def call(self, action: str, arguments: Mapping[str, Any], message: Message) -> Told:
+        self.calls.append((action, dict(arguments), message))
+        return Told("")
 
     async def cursors(self) -> Mapping[str, str]:
         return dict(self.places)

@@ -1,22 +1,16 @@
-"""Media hosts on loopback: FTP servers by two makers, SFTP, a small S3, and a web server that shows them."""
+"""Media hosts on loopback: FTP servers by two makers, SFTP, and a web server that shows what is put there."""
 
 import asyncio
-import re
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import md5
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
-from urllib.parse import unquote
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from carrier.testing.certificates import write_certificate
@@ -220,64 +214,6 @@ async def sftp_server(folder: Path) -> AsyncIterator[SftpServer]:
     async with server:
         public = key.export_public_key().decode().strip()
         yield SftpServer(server.sockets[0].getsockname()[1], home, public)
-
-
-@asynccontextmanager
-async def s3_server(folder: Path) -> AsyncIterator[str]:
-    """The few requests of S3 that a media host makes, below any bucket; signatures are not looked at."""
-    home = folder / "s3"
-    home.mkdir(exist_ok=True)
-
-    async def thing(request: Request) -> Response:
-        file = home / unquote(request.path_params["key"]).replace("/", "~")
-        match request.method:
-            case "PUT":
-                file.write_bytes(await request.body())
-                return Response(headers={"etag": _etag(file)})
-            case "DELETE":
-                file.unlink(missing_ok=True)
-                return Response(status_code=204)
-        if not file.exists():
-            return Response(status_code=404)
-        changed = _changed(file).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        return Response(file.read_bytes(), headers={"etag": _etag(file), "last-modified": changed})
-
-    async def bucket(request: Request) -> Response:
-        return await _clear(request) if request.method == "POST" else _listed(request)
-
-    async def _clear(request: Request) -> Response:
-        keys = re.findall("<Key>(.*?)</Key>", (await request.body()).decode())
-        for key in keys:
-            (home / key.replace("/", "~")).unlink(missing_ok=True)
-        deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
-        return Response(f"<DeleteResult>{deleted}</DeleteResult>", media_type="application/xml")
-
-    def _listed(request: Request) -> Response:
-        prefix = request.query_params.get("prefix", "")
-        found = [(file.name.replace("~", "/"), file) for file in sorted(home.iterdir())]
-        contents = "".join(
-            f"<Contents><Key>{key}</Key><Size>{file.stat().st_size}</Size><ETag>{_etag(file)}</ETag>"
-            f"<LastModified>{_changed(file):%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
-            for key, file in found
-            if key.startswith(prefix)
-        )
-        told = f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
-        return Response(told, media_type="application/xml")
-
-    routes = [
-        Route("/{bucket}", bucket, methods=["GET", "POST"]),
-        Route("/{bucket}/{key:path}", thing, methods=["GET", "HEAD", "PUT", "DELETE"]),
-    ]
-    async with serving(routes) as address:
-        yield f"http://{address}"
-
-
-def _changed(file: Path) -> datetime:
-    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
-
-
-def _etag(file: Path) -> str:
-    return f'"{md5(file.read_bytes(), usedforsecurity=False).hexdigest()}"'
 
 
 @asynccontextmanager

@@ -97,6 +97,10 @@ class Discord:
             raise ActionError(str(error)) from error
         return await session.acting.act(action, message, arguments)
 
+    def refresh(self) -> None:
+        if self._session:
+            self._session.refresh()
+
     def view(self, room: str) -> RoomView | None:
         return self._session.rooms.view(room) if self._session else None
 

@@ -1,15 +1,17 @@
 """Commands that people give, and buttons that they press: what each asks, and what is answered to it."""
 
+import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord.http import Route
 
+from carrier.clients.discord.offering import arguments, command
 from carrier.clients.discord.reading import within
-from carrier.config.models.discord import DiscordSettings
+from carrier.config.models.discord import DiscordSettings, command_name
 from carrier.interfaces import Deliver
 from carrier.quoting import clean_name
 from carrier.types import Message
@@ -59,6 +61,7 @@ class Interactions:
 
     def __init__(self, client: str, bot: "Bot", settings: DiscordSettings, deliver: Deliver):
         self._client, self._bot, self._settings, self._deliver = client, bot, settings, deliver
+        self._registering = asyncio.Lock()
 
     # --- which commands there are
 
@@ -66,15 +69,32 @@ class Interactions:
         """Have Discord offer what the configuration says, if it does not yet; without a word on it, nothing is done."""
         if self._settings.commands is None:
             return
+        async with self._registering:
+            await self._register([*self._own(), *await self._actions()])
+
+    def _own(self) -> Iterator[dict[str, Any]]:
+        """What the host does."""
+        for name in self._settings.commands or ():
+            if name in COMMANDS:
+                yield {"name": name, "type": 1, **COMMANDS[name]}
+
+    async def _actions(self) -> list[dict[str, Any]]:
+        """What agents do."""
+        tools = {tool.name: tool for tool in await self._deliver.tools(list(self._settings.offered.values()))}
+        commands = {name: command(tools[name]) if name in tools else None for name in self._settings.offered.values()}
+        for name in (name for name, made in commands.items() if made is None):
+            why = "it needs what nobody can fill in on Discord" if name in tools else "nobody here has it"
+            log.warning("%s: there is no command for the action %s: %s", self._client, name, why)
+        return [made for made in commands.values() if made]
+
+    async def _register(self, wanted: list[dict[str, Any]]) -> None:
         application = self._bot.application_id
         assert application
-        wanted = [{"name": name, "type": 1, **COMMANDS[name]} for name in self._settings.commands]
         offered: Sequence[Any] = await self._bot.http.get_global_commands(application)
         if _meaning(offered) != _meaning(wanted):
             await self._bot.http.bulk_upsert_global_commands(application, payload=wanted)
-            log.info(
-                "%s: Discord offers the commands %s", self._client, ", ".join(self._settings.commands) or "no more"
-            )
+            names = ", ".join(each["name"] for each in wanted)
+            log.info("%s: Discord offers the commands %s", self._client, names or "no more")
 
     # --- what people do
 
@@ -83,9 +103,15 @@ class Interactions:
         pressed = BUTTON.fullmatch(str(data.get("custom_id", "")))
         if interaction.type is discord.InteractionType.component and pressed:
             await self._decide(interaction, pressed[1], pressed[2])
-        elif interaction.type is discord.InteractionType.application_command and data.get("name") in COMMANDS:
-            options = {option["name"]: str(option.get("value", "")) for option in data.get("options", ())}
-            await self._command(interaction, str(data["name"]), options.get("text") or options.get("for", ""))
+        elif interaction.type is discord.InteractionType.application_command:
+            options = {option["name"]: option.get("value", "") for option in data.get("options", ())}
+            await self._given(interaction, str(data.get("name")), options)
+
+    async def _given(self, interaction: discord.Interaction[Any], name: str, options: Mapping[str, Any]) -> None:
+        if name in COMMANDS:
+            await self._command(interaction, name, str(options.get("text") or options.get("for", "")))
+        elif action := self._settings.offered.get(name):
+            await self._call(interaction, action, options)
 
     async def _decide(self, interaction: discord.Interaction[Any], meant: str, number: str) -> None:
         told = await self._deliver.command(meant, self._message(interaction, number))
@@ -98,11 +124,19 @@ class Interactions:
         if name == "ask":
             # On disk before anybody is told that it was asked.
             await self._deliver(self._message(interaction, text))
-            quoted = text[:QUOTED].replace("\n", "\n> ")
-            return await self._answer(interaction, MESSAGE, f"> {quoted}")
+            return await self._answer(interaction, MESSAGE, _quoted(text))
         await self._answer(interaction, LATER, flags=ONLY_FOR_THEM)
         told = await self._deliver.command(name, self._message(interaction, text))
         await self._complete(interaction, told.text)
+
+    async def _call(self, interaction: discord.Interaction[Any], action: str, options: Mapping[str, Any]) -> None:
+        tools = await self._deliver.tools([action])
+        filled = arguments(tools[0], options) if tools else options
+        told = await self._deliver.call(action, filled, self._message(interaction, ""))
+        if not told.done:
+            return await self._answer(interaction, MESSAGE, told.text, ONLY_FOR_THEM)
+        shown = " ".join([f"/{command_name(action)}", *(f"{name}: {value}" for name, value in options.items())])
+        await self._answer(interaction, MESSAGE, _quoted(shown))
 
     def _message(self, interaction: discord.Interaction[Any], text: str) -> Message:
         """What somebody asks, as if they had said it to the bot."""
@@ -143,6 +177,11 @@ class Interactions:
         await self._bot.http.request(route, json={"content": text, "allowed_mentions": {"parse": []}})
 
 
+def _quoted(text: str) -> str:
+    """What somebody has asked, as everybody sees it."""
+    return "> " + text[:QUOTED].replace("\n", "\n> ")
+
+
 def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
     """What matters of commands, in whatever form Discord gives them back."""
     return {
@@ -150,10 +189,15 @@ def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
             command["description"],
             command.get("default_member_permissions"),
             [
-                (it["type"], it["name"], it["description"], bool(it.get("required")))
+                (it["type"], it["name"], it["description"], bool(it.get("required")), _values(it))
                 for it in command.get("options") or ()
             ],
         )
         for command in commands
         if command.get("type", 1) == 1
     }
+
+
+def _values(option: Mapping[str, Any]) -> list[object]:
+    """What may be chosen."""
+    return [choice["value"] for choice in option.get("choices") or ()]

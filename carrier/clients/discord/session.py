@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,11 @@ class Session:
             await self._catching_up.note_now()
         await self._interactions.register()
 
+    def refresh(self) -> None:
+        """What agents can do may be other now; what is not ready yet looks when it is."""
+        if self.bot.is_ready():
+            self._spawn(self._interactions.register())
+
     async def guild_came_back(self, guild: discord.Guild) -> None:
         # By the cursors of the beginning: what is said there now has to find its room marked already.
         self._catching_up.catch_up_also(dict(self._to_look_through([guild])))
@@ -154,15 +159,16 @@ class Session:
         channel = self.bot.get_channel(int(id)) if id.isdigit() else await self.rooms.channel(room)
         if not self._settings.backfill.age or not isinstance(channel, discord.abc.Messageable):
             return []
-        found: list[Message] = []
+        found: list[discord.Message] = []
         try:
             most = self._settings.backfill.messages
             async for message in channel.history(limit=most, after=discord.Object(after), oldest_first=False):
                 if self._concerns_it(message):
-                    found.append(self._read(message))
+                    found.append(message)
         except (discord.Forbidden, discord.NotFound) as error:
             log.info("%s: what was said there cannot be read: %s", room, error.text)
-        return found
+        await _meet_members(found)
+        return [self._read(message) for message in found]
 
     # --- files
 
@@ -186,6 +192,18 @@ async def opened(
     """One that Discord has let in, to be run; leaving lets go of all it has open."""
     async with logged_in(settings, identifies, here) as bot:
         yield Session(name, settings, deliver, bot)
+
+
+async def _meet_members(messages: Iterable[discord.Message]) -> None:
+    """What was said before does not tell which name and roles people have there, as what is said now does."""
+    found: dict[int, discord.User | discord.Member] = {}
+    for message in messages:
+        author, guild = message.author, message.guild
+        if guild and not message.webhook_id and isinstance(author, discord.User):
+            if author.id not in found:
+                with suppress(discord.NotFound, discord.Forbidden):
+                    found[author.id] = await guild.fetch_member(author.id)
+            message.author = found.setdefault(author.id, author)
 
 
 def _places(guild: discord.Guild) -> Iterator[Place]:

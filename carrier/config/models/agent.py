@@ -76,6 +76,7 @@ class TemplateNames(Block):
     post: Inside = Field(default="post.j2", description="For a post")
     facts: Inside = Field(default="facts.j2", description="For the evaluator `facts`")
     relationships: Inside = Field(default="relationships.j2", description="For the evaluator `relationships`")
+    summary: Inside = Field(default="summary.j2", description="For the evaluator `summary`")
     decide: Inside = Field(default="decide.j2", description="For `respond: decide`: whether to answer, YES or NO")
     goals: Inside = Field(default="goals.j2", description="For the evaluator `goals`")
 

@@ -1,13 +1,14 @@
 """A door to Discord."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator
 
 from carrier.config.models.client import Client
 from carrier.config.models.rates import Rate, TimedRate
-from carrier.config.models.values import Block, Duration, Flag, Name, Named, Period, Size, looks, whole
+from carrier.config.models.values import Block, Duration, Flag, Name, Named, NamePattern, Period, Size, looks, whole
 
 _API = r"https?://\S+"
 _GATEWAY = r"wss?://\S+"
@@ -25,6 +26,15 @@ def _address(form: str, example: str) -> AfterValidator:
 ApiAddress = Annotated[str, _address(_API, "https://discord.com/api/v10"), looks(whole(_API))]
 GatewayAddress = Annotated[str, _address(_GATEWAY, "wss://gateway.discord.gg"), looks(whole(_GATEWAY))]
 PictureAddress = Annotated[str, _address(_API, "https://example.com/tifa.png"), looks(whole(_API))]
+
+
+COMMANDS = ("ask", "status", "forget-me", "pause")
+"""What the host itself does for people; all other commands are actions."""
+
+
+def command_name(action: str) -> str:
+    """What an action is called on Discord, which knows no slash: discord/pin is discord-pin."""
+    return action.lower().replace("/", "-")
 
 
 class Endpoint(Block):
@@ -98,8 +108,9 @@ class DiscordSettings(Block):
     stream: Flag = Field(default=False, description="An answer is shown while it grows, and edited until it is whole")
     long: Long = Field(default=Long(), description="Answers of many messages")
     files: Files = Field(default=Files(), description="Files that come with messages")
-    commands: tuple[Literal["ask", "status", "forget-me", "pause"], ...] | None = Field(
-        default=None, description="Commands that people find under /; unset: as Discord has them"
+    commands: tuple[NamePattern, ...] | None = Field(
+        default=None,
+        description="What people find under /: ask, status, forget-me, pause, actions; unset: as Discord has it",
     )
     edits: Literal["follow", "ignore"] = Field(
         default="follow", description="Whether what is remembered follows a message that is edited after its answer"
@@ -110,6 +121,22 @@ class DiscordSettings(Block):
     backfill: Backfill = Field(default=Backfill(), description="What was said while nobody listened")
     endpoint: Endpoint = Field(default=Endpoint(), description="For a server of your own that speaks as Discord does")
     connection: Connection = Field(default=Connection(), description="How the connection is kept")
+
+    @field_validator("commands")
+    @classmethod
+    def _commands_differ(cls, commands: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        names = [command_name(command) for command in commands or ()]
+        for number, name in enumerate(names):
+            if not re.fullmatch(r"[\w-]{1,32}", name):
+                raise ValueError(f"{name!r} is no command of Discord's: letters, digits, - and _, at most 32")
+            if name in names[:number]:
+                raise ValueError(f"two commands are called /{name}")
+        return commands
+
+    @property
+    def offered(self) -> Mapping[str, str]:
+        """The actions that people may run by a command, by the command's name."""
+        return {command_name(name): name for name in self.commands or () if name not in COMMANDS}
 
 
 class Discord(Client, DiscordSettings):

@@ -1,15 +1,24 @@
-"""Until when what was learned holds, and of whom it is"""
+"""Until when what was learned holds, and of whom it is; running summaries of rooms"""
 
 import json
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0013"
 down_revision = "0012"
 
 
 def upgrade() -> None:
+    op.create_table(
+        "summaries",
+        sa.Column("room", sa.String(), nullable=False),
+        sa.Column("agent", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("room", "agent", name=op.f("pk_summaries")),
+    )
     with op.batch_alter_table("facts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), server_default="fact", nullable=False))
         batch_op.add_column(sa.Column("entity", sa.String(), server_default="", nullable=False))
