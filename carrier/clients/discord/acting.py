@@ -74,8 +74,7 @@ class Acting:
         return author.id, clean_name(author.display_name)
 
     async def _answered(self, message: Message) -> discord.PartialMessage:
-        """What is answered; where somebody had to approve it first, what led to that."""
-        id = message.reply_to if message.kind == "approval" else message.platform_id
+        id = message.platform_id
         if message.kind == "command" or not id.isdigit():
             raise ActionError("this is no answer to a message on Discord")
         return (await self._rooms.channel(message.room)).get_partial_message(int(id))
