@@ -1,6 +1,8 @@
 """Keeps the tests away from the world outside: no model on the network, and no key that could pay for one."""
 
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from carrier.testing.discord import Discord
 
 os.environ["CARRIER_NETWORK_MODELS"] = "0"
+# Otherwise each worker, and each host in a process of its own, compiles every module again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 for name in [name for name in os.environ if name.endswith("_API_KEY")]:
     del os.environ[name]
 
@@ -18,6 +23,12 @@ for name in [name for name in os.environ if name.endswith("_API_KEY")]:
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than there are cores: much of what is tested is waited for."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, and is not looked through for garbage after every few tests."""
+    gc.collect()
+    gc.freeze()
 
 
 PAUSES: Mapping[str, object] = {

@@ -1,20 +1,27 @@
 """What waits for approval outlives the process: granted after a kill, it runs once, and only as it was approved."""
 
 import asyncio
+import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from carrier.api.calling import Caller
+from carrier.api.calling import Caller, calling
 from carrier.errors import CarrierError
-from carrier.testing.hosts import MOMENT, SECONDS, host_process
+from carrier.testing.hosts import MOMENT, SECONDS, host_process, running_host
 from carrier.testing.projects import Project, project
 
 FILES = {
-    "carrier.yaml": "models: { large: scripted/till }\nembeddings: { use: none }\nserver: { port: 0 }\n",
+    "carrier.yaml": """
+models: { large: scripted/till }
+embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
+server: { port: 0 }
+""",
     "agents.d/till.yaml": r"""
 character: { bio: Pays what it is told to. }
 context: [recent_messages]
@@ -25,8 +32,7 @@ kind: script
 name: till
 rules:
   - { after: pay, say: "{{ result }}" }
-  - when: '^pay (?P<to>\w+)(?: dying (?P<die>\w+))?'
-    call: { pay: { to: "{{ to }}", die: "{{ die }}" } }
+  - { when: '^pay (?P<to>\w+)', call: { pay: { to: "{{ to }}" } } }
   - say: "heard {{ text }}"
 """,
     "actions/pay.yaml": 'name: pay\ntype: python\nentrypoint: "actions/pay.py:pay"\n',
@@ -55,22 +61,36 @@ def pay(to: str, die: str = "") -> str:
 }
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a host that was killed when it had asked whether to pay Anna."""
+    till = project(tmp_path_factory.mktemp("killed") / "till", FILES)
+    asyncio.run(asked(till))
+    return till.folder
+
+
+async def asked(till: Project) -> None:
+    async with host_process(till) as host, host.call() as caller:
+        answer = await caller.post("/till/message", {"text": "pay anna"})
+        assert [action["status"] for action in answer["actions"]] == ["pending"]
+        await host.kill()
+
+
 @pytest.fixture
-def till(tmp_path: Path) -> Project:
-    return project(tmp_path / "till", FILES)
+def till(killed: Path, tmp_path: Path) -> Project:
+    return Project(shutil.copytree(killed, tmp_path / "till"))
+
+
+@asynccontextmanager
+async def next_life(till: Project) -> AsyncIterator[Caller]:
+    """A host that is not killed."""
+    async with running_host(till), calling(till.data) as caller:
+        yield caller
 
 
 def paid(till: Project) -> list[str]:
     path = till.data / "paid"
     return path.read_text().split() if path.exists() else []
-
-
-async def asked(till: Project, text: str = "pay anna") -> None:
-    """Have it asked whether to pay; then the process is killed."""
-    async with host_process(till) as host, host.call() as caller:
-        answer = await caller.post("/till/message", {"text": text})
-        assert [action["status"] for action in answer["actions"]] == ["pending"]
-        await host.kill()
 
 
 async def lines(caller: Caller, holds: str) -> list[str]:
@@ -94,12 +114,11 @@ def tampered(till: Project, change: str) -> None:
 
 
 async def test_what_was_asked_before_a_kill_is_granted_after_it_and_runs_once(till: Project) -> None:
-    await asked(till)
     async with host_process(till) as host, host.call() as caller:
         await decided(caller)
         said = await lines(caller, "paid anna")
         await host.kill()
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         again = await lines(caller, "paid anna")
 
     assert paid(till) == ["anna"]
@@ -108,11 +127,10 @@ async def test_what_was_asked_before_a_kill_is_granted_after_it_and_runs_once(ti
 
 
 async def test_what_was_edited_runs_as_it_was_edited_also_after_a_kill(till: Project) -> None:
-    await asked(till)
     async with host_process(till) as host, host.call() as caller:
         await decided(caller, arguments={"to": "ben"})
         await host.kill()
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await lines(caller, "paid ben")
 
     assert paid(till) == ["ben"]
@@ -122,11 +140,10 @@ async def test_what_was_edited_runs_as_it_was_edited_also_after_a_kill(till: Pro
 async def test_a_call_that_was_cut_off_by_a_kill_is_in_doubt_and_not_run_again(
     till: Project, die: str, runs: list[str]
 ) -> None:
-    await asked(till, f"pay anna dying {die}")
     async with host_process(till) as host, host.call() as caller:
-        await decided(caller)
+        await decided(caller, arguments={"to": "anna", "die": die})
         await host.ended()
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await lines(caller, "may or may not have taken effect")
 
     assert paid(till) == runs
@@ -141,10 +158,9 @@ async def test_a_call_that_was_cut_off_by_a_kill_is_in_doubt_and_not_run_again(
     ids=["other arguments", "another digest"],
 )
 async def test_what_somebody_has_written_over_is_refused(till: Project, change: str) -> None:
-    await asked(till)
     tampered(till, change)
 
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await decided(caller)
         await lines(caller, "is not what it was")
 
@@ -161,57 +177,42 @@ def come_again(ledger: sqlite3.Connection, table: str, key: str) -> None:
 
 
 async def test_a_decision_that_is_replayed_is_refused(till: Project) -> None:
-    await asked(till)
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await decided(caller)
         await lines(caller, "paid anna")
         with pytest.raises(CarrierError, match="used"):
             await decided(caller)
-        await host.kill()
     with closing(sqlite3.connect(till.data / "ledger.db")) as ledger, ledger:
         for table, key in (("messages", "id"), ("inbox", "message")):
             come_again(ledger, table, key)
 
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await lines(caller, "was used already")
 
     assert paid(till) == ["anna"]
 
 
 async def test_an_action_that_changed_while_nothing_ran_has_to_be_asked_for_again(till: Project) -> None:
-    await asked(till)
     till.edit("actions/pay.py", "paid {to}", "has paid {to}")
 
-    async with host_process(till) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await decided(caller)
         await lines(caller, "is not what it was")
 
     assert paid(till) == []
 
 
-CARELESS = """
-from carrier.cli import main
-from carrier.ledger import approvals
-from carrier.runtime import acting
+async def test_a_careless_host_pays_whom_the_ledger_names_and_these_tests_notice(
+    till: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_is_void(*_: object) -> str:
+        return ""
 
-approvals.use = lambda connection, id: True
-acting.Acting._void = lambda self, turn, approval: _nothing()
-
-
-async def _nothing():
-    return ""
-
-
-main()
-"""
-"""A host that runs whatever its ledger says was approved, as often as it says so."""
-
-
-async def test_a_careless_host_pays_whom_the_ledger_names_and_these_tests_notice(till: Project) -> None:
-    await asked(till)
+    monkeypatch.setattr("carrier.ledger.approvals.use", lambda connection, id: True)
+    monkeypatch.setattr("carrier.runtime.acting.Acting._void", nothing_is_void)
     tampered(till, """UPDATE approvals SET call = replace(call, 'anna', 'eve')""")
 
-    async with host_process(till, ("-c", CARELESS)) as host, host.call() as caller:
+    async with next_life(till) as caller:
         await decided(caller)
         await lines(caller, "paid eve")
 

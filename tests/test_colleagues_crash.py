@@ -17,6 +17,7 @@ FILES = {
 name: crash
 models: { large: scripted/tifa, small: scripted/tifa, plain: scripted/plain }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/tifa.yaml": """

@@ -111,13 +111,20 @@ def crashing(tmp_path: Path, platform: Platform) -> Project:
     return project(tmp_path / "crash", {**FILES, "agents.d/platform.yaml": CLIENT.format(port=platform.port)})
 
 
+@pytest.fixture
+def dying(crashing: Project) -> Project:
+    """One that dies at chosen points, where what LanceDB does meanwhile shows nothing more."""
+    crashing.edit("carrier.yaml", "server:", "memory: { type: carrier.testing.memories:in_a_list }\nserver:")
+    return crashing
+
+
 # --- at random points -----------------------------------------------------------------------------------------
 
 
 async def test_kills_at_random_points_lose_nothing_and_double_nothing(crashing: Project, platform: Platform) -> None:
     load = Load(platform, Random(1))
 
-    await killed(crashing, load, kills=8)
+    await killed(crashing, load, kills=5)
     await finished(crashing, load)
 
     assert wrong(crashing, load) == []
@@ -298,19 +305,19 @@ def in_doubt(platform: Platform) -> list[Sent]:
 
 
 async def test_an_action_that_was_cut_off_is_in_doubt_unless_it_may_be_repeated(
-    crashing: Project, platform: Platform
+    dying: Project, platform: Platform
 ) -> None:
     load = Load(platform, Random())
     for text in ("note {key} dying before", "note {key} dying after", "note_again {key} dying after", "hello {key}"):
         load.say("r0", text)
 
-    deaths = await finished(crashing, load)
+    deaths = await finished(dying, load)
 
     assert deaths == 3
     assert [sent.reply_to for sent in in_doubt(platform)] == ["r0-0", "r0-1"]
     assert [sent.text for sent in platform.sent[2:]] == ["noted r0-2", "heard hello r0-3"]
-    assert _lines(crashing, "runs") == ["r0-1", "r0-2", "r0-2"]
-    assert wrong(crashing, load) == []
+    assert _lines(dying, "runs") == ["r0-1", "r0-2", "r0-2"]
+    assert wrong(dying, load) == []
 
 
 FORGETFUL = """
@@ -325,15 +332,15 @@ main()
 
 
 async def test_without_its_journal_a_host_runs_an_action_twice_and_these_tests_notice(
-    crashing: Project, platform: Platform
+    dying: Project, platform: Platform
 ) -> None:
     load = Load(platform, Random())
     load.say("r0", "note {key} dying after")
 
-    await finished(crashing, load, ("-c", FORGETFUL))
+    await finished(dying, load, ("-c", FORGETFUL))
 
-    assert _lines(crashing, "runs") == ["r0-0", "r0-0"]
-    assert wrong(crashing, load) == ["note r0-0 dying after ran 2 times and got 'noted r0-0'"]
+    assert _lines(dying, "runs") == ["r0-0", "r0-0"]
+    assert wrong(dying, load) == ["note r0-0 dying after ran 2 times and got 'noted r0-0'"]
 
 
 # --- a turn that kills the process ----------------------------------------------------------------------------
@@ -365,17 +372,17 @@ class Poison:
 
 
 async def test_a_turn_that_keeps_killing_the_host_is_given_up_and_costs_no_other_its_answer(
-    crashing: Project, platform: Platform
+    dying: Project, platform: Platform
 ) -> None:
-    crashing.write("parts/poison.py", POISON)
-    crashing.edit("agents.d/worker.yaml", "[recent_messages]", "[recent_messages, 'poison:Poison']")
-    program = f"import sys; sys.path.append({str(crashing.folder / 'parts')!r}); from carrier.cli import main; main()"
+    dying.write("parts/poison.py", POISON)
+    dying.edit("agents.d/worker.yaml", "[recent_messages]", "[recent_messages, 'poison:Poison']")
+    program = f"import sys; sys.path.append({str(dying.folder / 'parts')!r}); from carrier.cli import main; main()"
     load = Load(platform, Random())
     load.say("r0", "poison {key}")
     for room in ROOMS:
         load.say(room, "hello {key}")
 
-    deaths = await finished(crashing, load, ("-c", program))
+    deaths = await finished(dying, load, ("-c", program))
 
     # The first may come before anything is in the journal: then the second got further, and it counts anew.
     assert deaths in (5, 6)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from carrier.api.calling import Caller
+from carrier.api.calling import Caller, calling
 from carrier.errors import LedgerError, Passing, Refused, Unauthorized
 from carrier.ledger.turns import DEAD, SUSPECT, alone, take
 from carrier.runtime import jobs as jobs_module
 from carrier.testing.clients import MadeClient
-from carrier.testing.hosts import MOMENT, HostProcess, host_process, until
+from carrier.testing.hosts import MOMENT, HostProcess, running_host, until
 from carrier.testing.openai_server import Answer
 from carrier.testing.projects import Project, project
 from carrier.testing.runtimes import little_host
@@ -366,6 +366,7 @@ DEADLY = {
 name: deadly
 models: { large: scripted/worker, small: scripted/worker }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/worker.yaml": """
@@ -465,7 +466,7 @@ async def die(files: Project, *texts: str) -> None:
 
 async def answers(files: Project, count: int) -> list[str]:
     """What the next host has said when it has said so much."""
-    async with host_process(files) as host, host.call() as caller:
+    async with running_host(files), calling(files.data) as caller:
         return [line["text"] for line in await lines(caller, 2 * count) if line["own"]]
 
 

@@ -1,5 +1,6 @@
 """The words of the language: what is right is read as meant, what is wrong is refused with what helps."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,10 +18,11 @@ from carrier.config.not_yet import not_yet
 from carrier.config.reading import natural, read
 from carrier.config.schema import schemas
 
-SCHEMAS = schemas()
-REGISTRY: Any = Registry().with_resources(
-    [(f"{name}.schema.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()]
-)
+
+@cache
+def validator(kind: str) -> Draft202012Validator:
+    files: Any = [(f"{name}.schema.json", Resource.from_contents(schema)) for name, schema in schemas().items()]
+    return Draft202012Validator(schemas()[kind], registry=Registry().with_resources(files))
 
 
 def written(text: str) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def block(kind: str, text: str) -> Any:
 
 
 def editor_takes(kind: str, text: str) -> bool:
-    return Draft202012Validator(SCHEMAS[kind], registry=REGISTRY).is_valid(natural(written(text)))
+    return validator(kind).is_valid(natural(written(text)))
 
 
 RIGHT = {

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from carrier.memory import disk, repair
-from carrier.memory.lance import LanceStore, Unstorable
-from carrier.memory.waiting import Row
+from carrier.memory.light import import_lancedb
 from carrier.types import Memory, Scope
+
+# As the host does it: what needs LanceDB comes after.
+import_lancedb()
+
+from carrier.memory import disk, repair  # noqa: E402
+from carrier.memory.lance import LanceStore, Unstorable  # noqa: E402
+from carrier.memory.waiting import Row  # noqa: E402
 
 SPACE = "letters:2"
 

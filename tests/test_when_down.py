@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from carrier.api.calling import Caller
+from carrier.api.calling import Caller, calling
 from carrier.errors import ModelError
 from carrier.interfaces import ModelState
 from carrier.models.breaker import FAILURES, FIRST_PAUSE
 from carrier.models.guarded import Guarded, Shared
 from carrier.models.opening import Models
 from carrier.runtime.watchers import Piece
-from carrier.testing.hosts import MOMENT, host_process, until
+from carrier.testing.hosts import MOMENT, host_process, running_host, until
 from carrier.testing.models import ListedModel, VirtualClock, calls
-from carrier.testing.openai_server import Answer, OpenAIServer, openai_server
-from carrier.testing.projects import Project, project
+from carrier.testing.projects import project
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
 from carrier.types import Budget, Lane, Message, ModelLimits, ModelProfile, Prompt, Request, Said, Usage, Words
@@ -187,33 +186,60 @@ async def test_another_life_on_the_same_ledger_waits_and_answers_in_order(tmp_pa
         assert await host.lines() == ["one", "you said: one", "two", "you said: two"]
 
 
-def files(server: OpenAIServer) -> dict[str, str]:
-    return {
-        "carrier.yaml": "version: 1\nserver: { port: 0 }\nembeddings: { use: none }\n"
-        f"models: {{ large: {{ use: openai/tiny, base_url: '{server.url}', limits: {{ requests: 600/min }} }} }}\n",
-        "agents.d/tifa.yaml": "character: { bio: Waits. }\nwhen_down: wait\ncontext: [recent_messages]\n",
-        "templates/chat.j2": "You are {{ agent.name }}.\n",
-    }
+FILES = {
+    "carrier.yaml": """
+version: 1
+server: { port: 0 }
+embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
+models: { large: { use: "models/unwell.py:Unwell", limits: { requests: 600/min } } }
+""",
+    "agents.d/tifa.yaml": "character: { bio: Waits. }\nwhen_down: wait\ncontext: [recent_messages]\n",
+    "models/unwell.py": '''
+"""A model that is down in the first life of its host."""
+
+from pathlib import Path
+
+from carrier.errors import ModelError
+from carrier.types import Completion
+
+WELL = Path(__file__).parent.parent / "well"
+
+
+class Unwell:
+    def __init__(self, profile, environment):
+        self.name = profile.use
+
+    async def complete(self, request):
+        if not WELL.exists():
+            raise ModelError(self.name, "it is unwell", "fall back", kind="down", retry_after=3600.0)
+        return Completion(f"you said: {request.prompt.conversation[-1].text}", model=self.name)
+
+    async def stream(self, request):
+        whole = await self.complete(request)
+        yield whole.text
+        yield whole
+''',
+    "templates/chat.j2": "You are {{ agent.name }}.\n",
+}
 
 
 async def test_a_host_that_is_killed_while_a_lane_waits_answers_it_in_its_next_life(tmp_path: Path) -> None:
-    unwell = Answer(status=503, headers={"Retry-After": str(int(NEVER))})
-    async with openai_server(unwell) as server:
-        demo: Project = project(tmp_path / "demo", files(server))
-        async with host_process(demo) as running:
-            async with running.call() as caller:
-                body = {"text": "Hello"}
-                asking = asyncio.create_task(caller.client.post("/tifa/message", json=body))
-                now = await told(caller, "/status", lambda now: bool(now["waits"]))
-                asking.cancel()
-            await running.kill()
+    demo = project(tmp_path / "demo", FILES)
+    async with host_process(demo) as running:
+        async with running.call() as caller:
+            asking = asyncio.create_task(caller.client.post("/tifa/message", json={"text": "Hello"}))
+            now = await told(caller, "/status", lambda now: bool(now["waits"]))
+            asking.cancel()
+        await running.kill()
+    (demo.folder / "well").touch()
 
-        async with host_process(demo) as running, running.call() as caller:
-            said = await told(caller, "/tifa/history", lambda said: len(said["lines"]) == 2)
-            later = await caller.get("/status")
+    async with running_host(demo), calling(demo.data) as caller:
+        said = await told(caller, "/tifa/history", lambda said: len(said["lines"]) == 2)
+        later = await caller.get("/status")
 
     assert [(it["agent"], it["room"]) for it in now["waits"]] == [("tifa", "api/@user")]
-    assert "status 503 as told" in now["waits"][0]["reason"]
+    assert "it is unwell" in now["waits"][0]["reason"]
     assert [line["text"] for line in said["lines"]] == ["Hello", "you said: Hello"]
     assert (later["waits"], [it["breaker"] for it in later["models"]]) == ([], ["closed", "closed"])
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ def texts() -> dict[str, str]:
     return {f"{name}.schema.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas().items()}
 
 
+@cache
 def schemas() -> dict[str, Schema]:
     """The schema of the host, of each kind, and of documents of any kind."""
     each = {kind: _kind(kind) for kind in ("host", *models.KINDS, *IN_PLACE)}

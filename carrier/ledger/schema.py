@@ -1,8 +1,10 @@
 """Brings a ledger file to the form this version writes: made whole when new, migrated by Alembic when older."""
 
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, create_mock_engine, inspect, text
+from sqlalchemy.sql.ddl import ExecutableDDLElement
 
 from carrier.errors import LedgerError
 from carrier.ledger.tables import VERSION, metadata
@@ -29,9 +31,23 @@ def _version(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     """The newest form at once: Alembic, which takes a quarter of a second to import, is for older files."""
-    metadata.create_all(connection)
+    for statement in _newest_form(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": VERSION})
+
+
+@cache
+def _newest_form(dialect: str) -> tuple[str, ...]:
+    """The statements that make it: to word them takes longer than to run them."""
+    statements: list[str] = []
+
+    def listed(made: ExecutableDDLElement, *_: object) -> None:
+        statements.append(str(made.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine(f"{dialect}://", listed)
+    metadata.create_all(engine, checkfirst=False)
+    return tuple(statements)
 
 
 def _migrate(connection: Connection, version: str) -> None:

@@ -1,8 +1,9 @@
 """A memory system in a list, for tests that need no store."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 
-from carrier.interfaces import MemoryState
+from carrier.interfaces import MemoryState, StoreGiven
 from carrier.memory.trust import may_come_up, weight
 from carrier.types import Memory, Recalled, Scope
 
@@ -39,6 +40,12 @@ class MemoryList:
 
     def state(self) -> MemoryState:
         return MemoryState(self.opened, len(self.kept), waiting=0, without_vector=len(self.kept), embeddings="none")
+
+
+@asynccontextmanager
+async def in_a_list(settings: None, given: StoreGiven) -> AsyncIterator[MemoryList]:
+    """`memory: { type: carrier.testing.memories:in_a_list }`: a host that starts with half the work, and forgets."""
+    yield MemoryList()
 
 
 def _is_in(memory: Memory, scope: Scope) -> bool:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from carrier.testing.hosts import host_process, until
+from carrier.api.calling import calling
+from carrier.testing.hosts import host_process, running_host, until
 from carrier.testing.projects import Project, project
 
 FILES = {
@@ -10,6 +11,7 @@ FILES = {
 name: demo
 models: { large: scripted/tifa, small: scripted/tifa }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/tifa.yaml": """\
@@ -55,7 +57,7 @@ async def test_an_approval_asked_before_a_kill_is_granted_after_it_and_runs_once
         decided = await caller.post(f"/approvals/{waiting['id']}", {"decision": "approve", "by": "Boss"})
         assert (decided["state"], decided["call"]) == ("approved", {"name": "pay", "arguments": {"to": "anna"}})
         await host.kill()
-    async with host_process(files) as host, host.call() as caller:
+    async with running_host(files), calling(files.data) as caller:
         await until(lambda: bool(paid(files)))
         # The turn is through when the next message in its room is answered.
         await caller.post("/tifa/message", {"text": "And?"})

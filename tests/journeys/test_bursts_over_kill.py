@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from carrier.testing.hosts import PROGRAM, HostProcess, host_process
+from carrier.testing.hosts import HostProcess, host_process, running_host
 from carrier.testing.platform import Platform, local_platform
 from carrier.testing.projects import Project, project
 
@@ -16,6 +16,7 @@ FILES = {
     "carrier.yaml": """\
 models: { large: scripted/echo, small: scripted/echo }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/echo.yaml": """
@@ -62,14 +63,14 @@ def echo(folder: Path, platform: Platform, gather: str) -> Project:
     return project(folder, {**FILES, "agents.d/platform.yaml": CLIENT.format(port=platform.port, gather=gather)})
 
 
-async def burst_and_death(files: Project, platform: Platform, program: tuple[str, ...] = PROGRAM) -> list[str]:
+async def burst_and_death(files: Project, platform: Platform) -> list[str]:
     """What is said, by the ids that are replied to, where the host died in the middle of answering a burst."""
     for id, text in (("1", "one"), ("2", "die"), ("3", "three")):
         platform.say(id, "bar", text)
-    async with host_process(files, program) as host:
+    async with host_process(files) as host:
         assert await host.ended() == -signal.SIGKILL
     platform.say("4", "bar", "four")
-    async with host_process(files, program):
+    async with running_host(files):
         await platform.until(lambda: any("four" in sent.text for sent in platform.sent), SECONDS)
     return [sent.reply_to for sent in platform.sent]
 
@@ -80,20 +81,12 @@ async def test_a_burst_that_was_being_answered_is_answered_once_as_it_was(tmp_pa
     assert replied == ["3", "4"]
 
 
-FORGETFUL = """
-from carrier.cli import main
-from carrier.ledger import turns
-
-turns.those = lambda connection, ids: []
-main()
-"""
-"""A host that does not write down what it answers together."""
-
-
 async def test_without_the_list_of_a_burst_it_is_answered_again_and_this_test_notices(
-    tmp_path: Path, platform: Platform
+    tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replied = await burst_and_death(echo(tmp_path / "echo", platform, "1s"), platform, ("-c", FORGETFUL))
+    monkeypatch.setattr("carrier.ledger.turns.those", lambda connection, ids: [])
+
+    replied = await burst_and_death(echo(tmp_path / "echo", platform, "1s"), platform)
 
     assert replied != ["3", "4"]
 
@@ -120,9 +113,8 @@ async def test_kills_at_random_points_lose_nothing_and_double_nothing(
         finally:
             await host.kill()
     everything = sum(map(len, said.values()))
-    async with host_process(files) as host:
+    async with running_host(files):
         await platform.until(lambda: _lines(platform) >= everything, SECONDS)
-        assert await host.stop() == 0, host.printed
 
     rooms = platform.by_room().items()
     assert said == {room: [line for sent in answers for line in sent.text.split("\n")] for room, answers in rooms}

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from carrier.testing.hosts import host_process, running_host
-from carrier.testing.openai_server import Answer, openai_server
 from carrier.testing.platform import Platform, local_platform
 from carrier.testing.projects import Project, project
 
@@ -15,6 +14,7 @@ FILES = {
     "carrier.yaml": """\
 models: { large: scripted/echo, small: scripted/echo }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/echo.yaml": """
@@ -27,6 +27,30 @@ rules: [{ say: "you said {{ text }}" }]
 """,
     "actions/die.yaml": 'name: die\ntype: python\nentrypoint: "actions/die.py:die"\n',
     "actions/die.py": "import os\nimport signal\n\n\ndef die() -> None:\n    os.kill(os.getpid(), signal.SIGKILL)\n",
+    "models/vendor.py": '''
+"""A vendor that keeps what it was asked, and is paid for each answer."""
+
+from pathlib import Path
+
+from carrier.types import ActionCall, Completion
+
+ASKED = Path(__file__).parent.parent / "var/asked"
+
+
+class Vendor:
+    def __init__(self, profile, environment):
+        self.name = profile.use
+
+    async def complete(self, request):
+        with ASKED.open("a") as asked:
+            asked.write(f"{request.prompt.conversation[-1].text!r}\\n")
+        if request.prompt.conversation[-1].role == "user":
+            return Completion("", (ActionCall("1", "die", {}),), model=self.name)
+        return Completion("I am not sure what happened.", model=self.name)
+
+    async def stream(self, request):
+        yield await self.complete(request)
+''',
     "templates/chat.j2": "You repeat what you hear.\n",
 }
 
@@ -64,15 +88,14 @@ async def test_a_connection_that_breaks_in_the_middle_of_an_answer_costs_and_dou
 async def test_a_model_answer_that_was_paid_for_is_not_paid_for_again_after_a_kill(
     echo: Project, platform: Platform
 ) -> None:
-    async with openai_server(Answer(calls=(("die", "{}"),)), Answer("I am not sure what happened.")) as server:
-        vendor = f"{{ use: openai/tiny, base_url: {server.url}, api_key: none-needed }}"
-        echo.edit("carrier.yaml", "large: scripted/echo", f"large: {vendor}")
+    echo.edit("carrier.yaml", "large: scripted/echo", "large: models/vendor.py:Vendor")
+    async with host_process(echo) as host:
         platform.say("1", "bar", "Die, please.")
-        async with host_process(echo) as host:
-            assert await host.ended() == -signal.SIGKILL
-        async with host_process(echo):
-            await platform.until(lambda: len(platform.sent) == 1, SECONDS)
+        assert await host.ended() == -signal.SIGKILL
+    async with running_host(echo):
+        await platform.until(lambda: len(platform.sent) == 1, SECONDS)
 
-        assert len(server.requests) == 2
-        assert "interrupted" in server.requests[1]["messages"][-1]["content"]
-        assert platform.sent[0].text == "I am not sure what happened."
+    asked, again = (echo.data / "asked").read_text().splitlines()
+    assert "Die, please." in asked
+    assert "interrupted" in again
+    assert platform.sent[0].text == "I am not sure what happened."

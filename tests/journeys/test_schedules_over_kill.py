@@ -19,6 +19,7 @@ FILES = {
 name: clockwork
 models: { large: scripted/worker, small: scripted/worker }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/worker.yaml": """

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from carrier.api.calling import Caller
-from carrier.testing.hosts import host_process
+from carrier.api.calling import Caller, calling
+from carrier.testing.hosts import host_process, running_host
 from carrier.testing.platform import Platform, local_platform
 from carrier.testing.projects import Project, project
 
@@ -17,6 +17,7 @@ FILES = {
     "carrier.yaml": """\
 models: { large: scripted/slow, small: scripted/slow }
 embeddings: { use: none }
+memory: { type: carrier.testing.memories:in_a_list }
 server: { port: 0 }
 """,
     "agents.d/slow.yaml": """
@@ -60,7 +61,7 @@ async def test_a_stop_under_load_finishes_what_is_under_way_and_the_next_start_d
         assert await host.stop() == 0, host.printed
         assert time.monotonic() - begun < SOON
     assert len(platform.sent) < 30
-    async with host_process(slow):
+    async with running_host(slow):
         await platform.until(lambda: len(platform.sent) >= 30, 2 * SOON)
 
     assert {room: [sent.reply_to for sent in answers] for room, answers in platform.by_room().items()} == said
@@ -75,7 +76,7 @@ async def test_who_still_waits_when_the_host_stops_is_told_so_and_gets_the_answe
         assert await host.stop() == 0, host.printed
         assert time.monotonic() - begun < SOON
         before = [task.result() for task in asking]
-    async with host_process(slow) as host, host.call() as caller:
+    async with running_host(slow), calling(slow.data) as caller:
         after = await asyncio.gather(*(_ask(caller, number) for number in range(5)))
 
     assert {answer.status_code for answer in before} == {200, 202}
@@ -93,7 +94,7 @@ async def test_an_answer_is_found_again_by_its_key_after_a_kill(slow: Project) -
     async with host_process(slow) as host, host.call() as caller:
         first = await caller.client.post("/slow/message", json={"text": "one beer"}, headers=keyed)
         await host.kill()
-    async with host_process(slow) as host, host.call() as caller:
+    async with running_host(slow), calling(slow.data) as caller:
         again = await caller.client.post("/slow/message", json={"text": "one beer"}, headers=keyed)
         other = await caller.client.post("/slow/message", json={"text": "two beers"}, headers=keyed)
         history = await caller.get("/slow/history")
@@ -106,7 +107,7 @@ async def test_an_answer_is_found_again_by_its_key_after_a_kill(slow: Project) -
 
 async def test_the_same_key_twice_at_once_is_one_turn(slow: Project) -> None:
     keyed = {"idempotency-key": "order-1"}
-    async with host_process(slow) as host, host.call() as caller:
+    async with running_host(slow), calling(slow.data) as caller:
         ask = [caller.client.post("/slow/message", json={"text": "one beer"}, headers=keyed) for _ in range(3)]
         answers = [answer.json() for answer in await asyncio.gather(*ask)]
         history = await caller.get("/slow/history")
