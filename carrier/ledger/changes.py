@@ -56,6 +56,8 @@ def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -
     now = replace(was, text=message.text, attachments=files)
     values = {"text": now.text, "attachments": dump(tuple[Attachment, ...], files)}
     connection.execute(_set, {"of_id": message.id, **values})
+    if was.text != now.text:
+        _look_back_anew(connection, was)
     agents = connection.execute(_hearers, {"id": message.id}).scalars().all()
     forgotten = _memories(was, agents)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(forgotten)))
@@ -102,8 +104,7 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
         update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
     )
     connection.execute(_set, {"of_id": id, "delivered": False})
-    jobs.drop_all(connection, message.room)
-    summaries.drop(connection, message.room, message.at)
+    _look_back_anew(connection, message)
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:
         forgotten += _forget(connection, id)
@@ -111,6 +112,12 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
     bury(connection, clock, forgotten)
     files = tuple(file.path for file in message.attachments if file.path) if forget else ()
     return Changed(tuple(forgotten), files=files)
+
+
+def _look_back_anew(connection: Connection, message: Message) -> None:
+    """What its room's reflections make, or have summed up, of words that are no more is made of those there are."""
+    jobs.drop_all(connection, message.room)
+    summaries.drop(connection, message.room, message.at)
 
 
 def _forget(connection: Connection, id: str) -> list[str]:

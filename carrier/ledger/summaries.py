@@ -66,16 +66,11 @@ def _line(row: Row[Any]) -> Line:
     return Line(row.id, name, row.text, row.at, row.agent != "", row.sender)
 
 
-def keep(connection: Connection, agent: str, room: str, summary: Summary) -> bool:
-    """Put a summary in the place of the one that it goes on from; False if that is not there any more."""
-    known = get(connection, agent, room)
-    if (known.through if known else 0) != summary.before:
-        return False
-    key = {"of_room": room, "of_agent": agent}
-    connection.execute(_delete, key)
+def keep(connection: Connection, agent: str, room: str, summary: Summary) -> None:
+    """Put a summary in the place of the one before."""
+    connection.execute(_delete, {"of_room": room, "of_agent": agent})
     row = {"room": room, "agent": agent, "text": summary.text, "since": summary.since, "through": summary.through}
     connection.execute(insert(summaries), row)
-    return True
 
 
 def drop(connection: Connection, room: str, at: int) -> None:
