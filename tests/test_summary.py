@@ -325,6 +325,17 @@ async def test_whoever_is_forgotten_is_so_in_every_summary(host: LittleHost, tmp
     assert [await summary(host, room) for room in ("bar", "pub", "yard")] == ["", "", "Ben in the yard"]
 
 
+async def test_whoever_is_forgotten_is_named_in_no_summary(host: LittleHost, tmp_path: Path) -> None:
+    summing_up(host, "Ben misses ANNA.", "Ben met Annabel.", "Anna came.")
+    for room, name in (("bar", "Ben"), ("pub", "Ben"), ("yard", "Anna")):
+        await hear(host, "a", "b", room=room, name=name)
+        await look_back(host)
+
+    await Forgetting(host.ledger, host.memories, tmp_path, host.handovers).person("api:anna")
+
+    assert [await summary(host, room) for room in ("bar", "pub", "yard")] == ["", "Ben met Annabel.", ""]
+
+
 # --- from files to the prompt ----------------------------------------------------------------------------------------
 
 
