@@ -14,6 +14,7 @@ from jinja2 import ChainableUndefined
 from carrier.interfaces import Provider, Turn
 from carrier.marking import marked
 from carrier.quoting import clean_name, folded, quoted_lines
+from carrier.templates import MAY_BE_LEFT_OUT
 from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said, Tool
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,6 @@ MOST_PICTURES = 8
 """Of one message."""
 PICTURE = 1500
 """Tokens that one is taken to be."""
-MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "recent_actions", "room", "summary")
-"""Providers whose words templates may use without being given them: there are none then."""
 
 
 @dataclass(frozen=True, slots=True)
