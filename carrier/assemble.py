@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
-from carrier.errors import CarrierError
+from carrier.errors import ActionError, CarrierError
 from carrier.functions import find
 from carrier.interfaces import (
     Action,
@@ -27,7 +27,7 @@ from carrier.interfaces import (
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, learned, people, results, summaries
+from carrier.ledger import approvals, goals, later, learned, people, results, summaries
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
@@ -52,6 +52,7 @@ from carrier.types import (
     Goal,
     Line,
     Memory,
+    Message,
     ModelProfile,
     PartUse,
     Person,
@@ -97,7 +98,7 @@ class Workshop:
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
-            act=self.turns.abilities.act,
+            act=self._act,
             data=self.data,
         )
 
@@ -143,6 +144,15 @@ class Workshop:
         here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
         now = self.turns.ledger.clock.tick()
         return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
+
+    async def _act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        """Where somebody had to approve it first, at the message that led to that."""
+        if message.kind == "approval":
+            cause = await self.turns.ledger.read(partial(approvals.cause, message=message))
+            if cause is None:
+                raise ActionError("the message that led to it is no more")
+            message = cause
+        return await self.turns.abilities.act(action, message, arguments)
 
     # --- an agent
 

@@ -312,7 +312,9 @@ class AbleClient(Client, Protocol):
         """The files have changed: what it offers of its agents' actions may be other than it was."""
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
-        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
+        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError.
+
+        After a decision that is the message which led to it."""
 
 
 class Listener(Protocol):

@@ -160,13 +160,12 @@ class AgentRuntime:
     async def answer(self, turn: OpenTurn) -> Response:
         """What it says in the end, once every gate lets it pass."""
         prompt = await self._prompt(turn)
-        match turn.message.kind:
-            case "approval":
-                prompt = await self._decided(turn, prompt)
-            case "command":
-                prompt = await self._commanded(turn, prompt)
-        if any(result.ends for result in turn.results):
-            return SILENCE
+        if turn.message.kind == "approval":
+            prompt = await self._decided(turn, prompt)
+        elif turn.message.kind == "command":
+            prompt = await self._commanded(turn, prompt)
+            if turn.results[-1].ends:
+                return SILENCE
         response, prompt = await self.generate_and_act(turn, prompt)
         return await self._writing.evaluate(turn, response, prompt)
 

@@ -62,6 +62,7 @@ class Instagram:
     async def run(self, deliver: Deliver) -> None:
         """Until cancelled; raises Unauthorized when its token is good for nothing."""
         await asyncio.to_thread(self._tokens.open)
+        self._graph.open()
         try:
             self._self.username = await self._ask_who()
             self.ready.set()
