@@ -18,6 +18,8 @@ from carrier.errors import TemplateError
 from carrier.sandbox import LIMIT, SANDBOX, bounded, budget
 from carrier.types import TemplateFile
 
+MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "memories", "recent_actions", "room", "summary")
+"""Providers whose words templates may use without being given them: there are none then."""
 MESSAGE = 500
 """Characters of what a template's error says."""
 

@@ -319,10 +319,6 @@ class Summary:
     text: str
     since: int
     through: int
-    source_ids: tuple[str, ...] = ()
-    """The messages that it adds to the summary before."""
-    before: int = 0
-    """How far that one reached; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def test_what_an_agent_does_not_say_has_a_default(tmp_path: Path) -> None:
     agent = loaded(tmp_path, {}).agents["hello"]
 
     assert [use.name for use in agent.context] == [
-        "character", "recent_messages", "memories", "knowledge", "goals", "time",
+        "character", "recent_messages", "recent_actions", "memories", "knowledge", "goals", "time",
     ]  # fmt: skip
     assert agent.actions == (ActionDefinition("ignore", "built-in", entrypoint="carrier.actions.ignore:Ignore"),)
     assert agent.evaluators == (PartUse("no_secrets"),)

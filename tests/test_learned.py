@@ -275,8 +275,12 @@ async def related(
             "Ben -> Anna: is Anna's brother; sister",
             ("api:anna", "api:ben", "says of Ben: is Anna's brother; sister", "claimed"),
         ),
+        (
+            "Ben -> Anna: brother of a sister",
+            ("api:anna", "api:ben", "says of Ben: brother of a sister (to Anna)", "claimed"),
+        ),
     ],
-    ids=["of themselves", "it names the other", "of the other"],
+    ids=["of themselves", "it names the other", "of the other", "and names who says it"],
 )
 async def test_who_is_what_to_whom_is_kept_as_one_of_the_two_says_it(
     host: LittleHost, answer: str, expected: tuple[str, str, str, str]

@@ -264,7 +264,11 @@ async def test_without_a_script_an_agent_knows_itself_from_the_shipped_template(
     values = {"agent": None, "message": None, "character": character, "time": "noon", "actions": (), "memories": ()}
 
     system = templates.render(
-        "chat.j2", {**values, **dict.fromkeys(("recent_messages", "recent_actions", "facts", "goals", "knowledge"), ())}
+        "chat.j2",
+        {
+            **values,
+            **dict.fromkeys(("recent_messages", "recent_actions", "facts", "goals", "knowledge", "summary"), ()),
+        },
     )
 
     assert (await default(user("Who are you?"), system=system)).startswith("I am Tifa. Keeps a bar. No model")

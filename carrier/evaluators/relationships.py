@@ -92,9 +92,8 @@ class Relationships:
 
 def _text(one: Person, other: Person, what: str, own: bool) -> str:
     """What stands behind the name of who said it; it names the other."""
-    if not own:
-        return f"says of {one.name}: {what}"
-    return what if folded(other.name) in folded(what) else f"{what} (to {other.name})"
+    what = what if folded(other.name) in folded(what) else f"{what} (to {other.name})"
+    return what if own else f"says of {one.name}: {what}"
 
 
 def _there(exchange: Exchange, lines: Sequence[Message]) -> dict[str, Person]:

@@ -55,10 +55,8 @@ _count_heard = select(func.count()).select_from(_heard_since.subquery())
 _of_room = select(jobs.c.id).where(
     func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1) == bindparam("room")
 )
-_taken_back = select(messages.c.id).where(
-    messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.delivered.is_(False)
-)
 _queued = select(jobs.c.id).where(jobs.c.agent == bindparam("agent"), jobs.c.payload == bindparam("payload"))
+_waits = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
 
 
 def plan_reflections(
@@ -121,27 +119,20 @@ def reflected(
 ) -> list[Memory]:
     """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet.
 
-    What rests on words that were taken back meanwhile is not kept; a summary of them is made anew. A goal that is no
-    longer what the reflection took it for stays as it is.
+    Nothing is kept of a job that was dropped meanwhile: what it looked back on is not what was said any more. A goal
+    that is no longer what the reflection took it for stays as it is.
     """
-    if summary and not _summed_up(connection, job, summary):
+    if connection.execute(_waits, {"id": job.id}).first() is None:
         drop(connection, job)
         return []
-    new = remember(connection, clock, [memory for memory in memories if _stand(connection, memory.source_ids)])
+    if summary:
+        summaries.keep(connection, job.agent, job.room, summary)
+    new = remember(connection, clock, memories)
     for changed in changes:
         with suppress(ActionError):
             change(connection, clock, changed, of_file)
     _pass(connection, job, through)
     return new
-
-
-def _summed_up(connection: Connection, job: Job, summary: Summary) -> bool:
-    return _stand(connection, summary.source_ids) and summaries.keep(connection, job.agent, job.room, summary)
-
-
-def _stand(connection: Connection, ids: Sequence[str]) -> bool:
-    """Whether none of these messages was taken back."""
-    return connection.execute(_taken_back, {"ids": list(ids)}).first() is None
 
 
 def _pass(connection: Connection, job: Job, through: int) -> None:

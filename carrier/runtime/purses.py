@@ -1,7 +1,6 @@
 """Budgets: what an agent's models may take, held for each question before it is asked."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -197,6 +196,5 @@ def _prompt(request: Request) -> int:
     """Tokens that a question takes, about."""
     conversation = request.prompt.conversation
     calls: list[Any] = [call.arguments for said in conversation for call in said.calls]
-    tools = [tool.description + json.dumps(dict(tool.parameters)) for tool in request.tools]
     pictures = PICTURE * sum(len(said.images) for said in conversation)
-    return sum(map(tokens, [request.prompt.system, *conversation, *calls, *tools])) + pictures
+    return sum(map(tokens, [request.prompt.system, *conversation, *calls, *request.tools])) + pictures

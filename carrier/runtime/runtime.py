@@ -255,7 +255,7 @@ class AgentRuntime:
             tools = self._acting.tools(turn)
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
             system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
-            prompt = compose_context(self.agent, system, turn.message, state, self._turns.abilities.data)
+            prompt = compose_context(self.agent, system, turn.message, state, tools, self._turns.abilities.data)
             return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
     async def _fill(self, values: Mapping[str, object], purpose: str = "chat") -> str:
