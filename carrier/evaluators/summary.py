@@ -37,7 +37,7 @@ class RunningSummary:
         values = {"agent": agent, "summary": before.text if before else "", "max_chars": self._settings.max_chars}
         system = Templates(agent.sources).render(agent.templates["summary"], values)
         said = "\n".join(_said(line, agent) for line in lines)
-        text = (await ask_model(system, said, purpose="summary", model="small")).strip()
+        text = " ".join((await ask_model(system, said, purpose="summary", model="small")).split())
         since = before.since if before else lines[0].at
         return [Summary(text[: self._settings.max_chars], since, through)] if text else ()
 

@@ -122,7 +122,7 @@ def reflected(
     Nothing is kept of a job that was dropped meanwhile: what it looked back on is not what was said any more. A goal
     that is no longer what the reflection took it for stays as it is.
     """
-    if connection.execute(_waits, {"id": job.id}).first() is None:
+    if _is_gone(connection, job):
         drop(connection, job)
         return []
     if summary:
@@ -133,6 +133,10 @@ def reflected(
             change(connection, clock, changed, of_file)
     _pass(connection, job, through)
     return new
+
+
+def _is_gone(connection: Connection, job: Job) -> bool:
+    return connection.execute(_waits, {"id": job.id}).first() is None
 
 
 def _pass(connection: Connection, job: Job, through: int) -> None:
@@ -158,6 +162,9 @@ def _drop(connection: Connection, ids: Sequence[str]) -> None:
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
     """Note a failed attempt; False when it was the last one and the job is gone, with its lines so far."""
+    if _is_gone(connection, job):
+        drop(connection, job)
+        return True
     if job.attempts + 1 >= ATTEMPTS:
         _pass(connection, job, through=max((line.at for line in lines_since(connection, job)), default=0))
         return False
