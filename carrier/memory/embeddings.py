@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,16 @@ class MiniLM:
 
     def _embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
         if self._model is None:
-            self._model = _Model(_checked(self._path or _packaged()))
-            give_back()
+            self._model = _loaded(self._path or _packaged())
         return self._model.vectors(texts)
+
+
+@cache
+def _loaded(path: Path) -> "_Model":
+    """Once for the process: the cases of a test have a host each, and would load it for a third of a second each."""
+    model = _Model(_checked(path))
+    give_back()
+    return model
 
 
 def _packaged() -> Path:
