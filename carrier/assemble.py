@@ -43,24 +43,13 @@ from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.templates import Templates
-from carrier.types import (
-    ActionDefinition,
-    Agent,
-    Choice,
-    ClientDefinition,
-    Fault,
-    Goal,
-    Line,
-    Memory,
-    Message,
-    ModelProfile,
-    PartUse,
-    Person,
-    PostKind,
-    Recalled,
-    StoreDefinition,
-    Summary,
-)
+from carrier.types.agents import ActionDefinition, Agent
+from carrier.types.clients import ClientDefinition, StoreDefinition
+from carrier.types.memory import Goal, Memory, Recalled, Summary
+from carrier.types.models import Choice, ModelProfile
+from carrier.types.parts import PartUse
+from carrier.types.posts import Fault, PostKind
+from carrier.types.talk import Line, Message, Person
 
 if TYPE_CHECKING:
     from carrier.clients.discord.inviting import Invitation

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from carrier.types import Usage
+from carrier.types.models import Usage
 
 _wasted: ContextVar[list[Usage] | None] = ContextVar("wasted", default=None)
 

@@ -10,7 +10,8 @@ import pytest
 from carrier.models.images import MOST_BYTES
 from carrier.runtime.state import MOST_PICTURES, State, compose_context
 from carrier.testing.turns import AGENT, MESSAGE
-from carrier.types import Attachment, Image
+from carrier.types.models import Image
+from carrier.types.talk import Attachment
 from tests.served import FILES, Served, served
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40

@@ -14,7 +14,8 @@ from carrier.testing.models import ListedModel, calls
 from carrier.testing.projects import SMALL, write
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Budget, Completion, ModelProfile, Usage
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import Completion, ModelProfile, Usage
 
 DAY = 86400.0
 

@@ -23,19 +23,8 @@ from carrier.testing.models import ListedModel
 from carrier.testing.projects import SMALL, project
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    Agent,
-    Budget,
-    Completion,
-    Image,
-    ModelProfile,
-    Prices,
-    Prompt,
-    Request,
-    Said,
-    Tool,
-    Usage,
-)
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
 
 DAY = 86400.0
 
@@ -287,7 +276,7 @@ from pathlib import Path
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Budget
+from carrier.types.agents import Budget
 
 async def hang(request):
     print("asked", flush=True)

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from carrier.config.catalog import Catalog, load
 from carrier.config.diagnostics import CODES, rendering
 from carrier.testing.projects import SMALL, write
-from carrier.types import ActionDefinition, Example, PartUse, ScriptStep, Words
+from carrier.types.agents import ActionDefinition, Words
+from carrier.types.characters import Example
+from carrier.types.models import ScriptStep
+from carrier.types.parts import PartUse
 
 
 class Door:

@@ -10,7 +10,9 @@ from carrier.config.catalog import Catalog, load
 from carrier.runtime import knowledge
 from carrier.testing.hosts import running_host
 from carrier.testing.projects import SMALL, Project, project, write
-from carrier.types import Goal, Knowledge, PartDefinition, PartUse
+from carrier.types.agents import Knowledge
+from carrier.types.memory import Goal
+from carrier.types.parts import PartDefinition, PartUse
 
 FILES: dict[str, str | bytes] = {
     **SMALL,

@@ -8,7 +8,7 @@ import pytest
 from carrier.clients.discord.offering import arguments, command
 from carrier.testing.discord import Discord
 from carrier.testing.discord.permissions import MANAGE_ROLES
-from carrier.types import Tool
+from carrier.types.models import Tool
 from tests.discord_scene import Scene, scene
 
 FILES = {

@@ -18,7 +18,9 @@ from carrier.runtime.forgetting import Forgetting
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import ActionCall, ActionDefinition, Message, Permissions, Permitted
+from carrier.types.agents import ActionDefinition, Permissions, Permitted
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 ASKS = replace(AGENT, actions=(ActionDefinition("pay", "python"),), permissions=Permissions(ask=(Permitted("pay"),)))
 PAY = {"type": "object", "properties": {"to": {"type": "string"}}}

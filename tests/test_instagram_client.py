@@ -18,7 +18,7 @@ from carrier.interfaces import Given, Turn
 from carrier.testing.clients import Delivered
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.graph.faults import Action
-from carrier.types import Line, Message, Outgoing
+from carrier.types.talk import Line, Message, Outgoing
 
 DAY = 86400.0
 

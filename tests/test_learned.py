@@ -24,7 +24,9 @@ from carrier.templates import Templates
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import Agent, Memory, MemorySettings, Recalled, TemplateFile
+from carrier.types.agents import Agent, MemorySettings
+from carrier.types.memory import Memory, Recalled
+from carrier.types.parts import TemplateFile
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 EVERYWHERE = replace(AGENT, memory=MemorySettings(scope="user"))

@@ -20,7 +20,8 @@ from carrier.ledger.jobs import (
     plan_reflections,
     reflected,
 )
-from carrier.types import Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.talk import Message
 
 ALL = 2**62
 

@@ -15,7 +15,7 @@ from carrier.models.structured import Structured
 from carrier.models.text_tools import FENCE, TextTools
 from carrier.models.traits import Traits
 from carrier.testing.models import ListedModel
-from carrier.types import ActionCall, Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
+from carrier.types.models import ActionCall, Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
 
 ROLL = Tool("roll_dice", "Roll dice", {"type": "object", "properties": {"sides": {"type": "integer"}}})
 FIND = Tool("maps/find", "Find a place", {"type": "object"})

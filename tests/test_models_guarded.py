@@ -18,7 +18,7 @@ from carrier.models.replay import Recording
 from carrier.models.structured import Structured
 from carrier.models.text_tools import TextTools
 from carrier.testing.models import Answer, ListedModel, VirtualClock, calls
-from carrier.types import UNPRICED, ActionCall, Completion, ModelLimits, Prices, Prompt, Request, Said, Usage
+from carrier.types.models import UNPRICED, ActionCall, Completion, ModelLimits, Prices, Prompt, Request, Said, Usage
 
 REQUEST = Request(Prompt("Be kind.", (Said("user", "hello"),)))
 NO_LIMITS = ModelLimits()

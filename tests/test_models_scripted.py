@@ -8,20 +8,9 @@ from carrier.errors import ModelError
 from carrier.models.default_script import DEFAULT_SCRIPT
 from carrier.models.scripted import ScriptedModel
 from carrier.templates import Templates
-from carrier.types import (
-    ActionCall,
-    Character,
-    Completion,
-    Example,
-    Prompt,
-    Request,
-    Said,
-    Script,
-    ScriptRule,
-    ScriptStep,
-    TemplateFile,
-    Tool,
-)
+from carrier.types.characters import Character, Example
+from carrier.types.models import ActionCall, Completion, Prompt, Request, Said, Script, ScriptRule, ScriptStep, Tool
+from carrier.types.parts import TemplateFile
 
 ROLL = Tool("roll_dice", "Roll some dice", {"type": "object"})
 

@@ -20,7 +20,7 @@ from carrier.models.loading import close_connections, load_litellm
 from carrier.models.opening import Models
 from carrier.models.vendor import VendorModel
 from carrier.testing.openai_server import Answer, OpenAIServer, openai_server
-from carrier.types import (
+from carrier.types.models import (
     UNPRICED,
     ActionCall,
     Completion,

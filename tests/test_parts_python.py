@@ -14,7 +14,8 @@ from carrier.interfaces import Exchange, Verdict
 from carrier.providers.python import PythonProvider
 from carrier.registry import UnknownPart
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Message, PartDefinition, TemplateFile
+from carrier.types.parts import PartDefinition, TemplateFile
+from carrier.types.talk import Message
 
 PART = PartDefinition("mine", "python", entrypoint="mine.py:part", timeout=5.0)
 TONE = PartDefinition("tone", "judge", question="Is it kind?", passes=0.7, timeout=5.0)

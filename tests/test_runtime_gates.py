@@ -14,7 +14,8 @@ from carrier.runtime.watchers import Piece
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import Ended, Message, Words
+from carrier.types.agents import Words
+from carrier.types.talk import Ended, Message
 
 CAREFUL = replace(AGENT, words=Words(failed="Sorry.", held="I may not say."))
 

@@ -24,7 +24,10 @@ from carrier.runtime.state import State, compose_context
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Agent, Goal, Knowledge, Line, Memory, MemorySettings, Person, Recalled, Tool
+from carrier.types.agents import Agent, Knowledge, MemorySettings
+from carrier.types.memory import Goal, Memory, Recalled
+from carrier.types.models import Tool
+from carrier.types.talk import Line, Person
 
 
 @pytest.fixture

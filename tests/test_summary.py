@@ -23,7 +23,10 @@ from carrier.testing.projects import project
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
 from carrier.trying import trials, tried
-from carrier.types import Agent, Line, Summary, TemplateFile
+from carrier.types.agents import Agent
+from carrier.types.memory import Summary
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Line
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 SOURCES = {name: TemplateFile(name, (TEMPLATES / name).read_text()) for name in ("summary.j2", "facts.j2")}

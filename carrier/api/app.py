@@ -28,7 +28,7 @@ from carrier.errors import ClientError, Conflict, LedgerError, Overloaded, Templ
 from carrier.host import Host
 from carrier.ledger import rooms
 from carrier.runtime.watchers import Piece
-from carrier.types import Message
+from carrier.types.talk import Message
 
 BODY_BESIDE_THE_FILE = 1_000_000
 WORKERS = 2

@@ -19,24 +19,22 @@ from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
 from carrier.functions import is_in_a_file
 from carrier.templates import MAY_BE_LEFT_OUT
-from carrier.types import (
+from carrier.types.agents import (
     ActionDefinition,
     Agent,
     AgentLimits,
     Approvals,
     Budget,
-    Character,
-    Goal,
     Knowledge,
     MemorySettings,
-    ModelLimits,
-    ModelProfile,
     Permissions,
     Permitted,
-    Script,
-    TemplateFile,
     Words,
 )
+from carrier.types.characters import Character
+from carrier.types.memory import Goal
+from carrier.types.models import ModelLimits, ModelProfile, Script
+from carrier.types.parts import TemplateFile
 
 if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock

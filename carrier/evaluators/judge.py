@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from carrier.evaluators.outcomes import REASON, failed, held
 from carrier.interfaces import AskModel, Exchange, Gate, Given, Reflection, Turn, Verdict
 from carrier.templates import Templates
-from carrier.types import Agent, Memory, PartDefinition
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory
+from carrier.types.parts import PartDefinition
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from carrier.evaluators.founding import as_said, by_name, founded, lines_of_peop
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.quoting import folded
 from carrier.templates import Templates
-from carrier.types import Memory, Message, Person
+from carrier.types.memory import Memory
+from carrier.types.talk import Message, Person
 
 NAME = r"\**(?P<{}>[^:\n]{{1,80}}?)\**"
 LINE = re.compile(

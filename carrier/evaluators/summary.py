@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
-from carrier.types import Agent, Line, Summary
+from carrier.types.agents import Agent
+from carrier.types.memory import Summary
+from carrier.types.talk import Line
 
 LONGEST = 400
 """Characters of a line that are read."""

@@ -12,7 +12,8 @@ from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load
 from carrier.ledger.intake import Intake, take_in
 from carrier.ledger.tables import approvals, messages, turns
-from carrier.types import ActionCall, Message
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 Decision = Literal["approved", "edited", "refused", "expired"]
 State = Literal["pending", "approved", "edited", "refused", "expired", "used"]

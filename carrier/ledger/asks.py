@@ -9,7 +9,7 @@ from carrier.ledger.forms import to_message
 from carrier.ledger.intake import ASKED, take_in
 from carrier.ledger.tables import asks, messages, turns
 from carrier.ledger.turns import turn_id
-from carrier.types import Message
+from carrier.types.talk import Message
 
 
 def ask(connection: Connection, clock: Clock, message: Message, callers: Sequence[tuple[str, str]]) -> None:

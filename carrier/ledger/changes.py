@@ -24,7 +24,8 @@ from carrier.ledger.tables import (
     tombstones,
     turns,
 )
-from carrier.types import Attachment, Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.talk import Attachment, Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from carrier.ledger.cursors import cursors_of, move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import load
 from carrier.ledger.tables import events, post_steps, posts
-from carrier.types import Post
+from carrier.types.posts import Post
 
 OWNER = "insights"
 KIND = "insights"

@@ -15,7 +15,8 @@ from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
 from carrier.ledger.memory_log import remember
 from carrier.ledger.tables import cursors, inbox, jobs, journal, messages
-from carrier.types import Goal, Memory, Message, Summary
+from carrier.types.memory import Goal, Memory, Summary
+from carrier.types.talk import Message
 
 ATTEMPTS = 3
 

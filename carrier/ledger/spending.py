@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from carrier.ledger.engine import Clock
 from carrier.ledger.tables import asks, spending
-from carrier.types import Usage
+from carrier.types.models import Usage
 
 
 class Step(NamedTuple):

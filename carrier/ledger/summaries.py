@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, se
 from carrier.ledger.cursors import move_cursor
 from carrier.ledger.tables import inbox, messages, summaries
 from carrier.quoting import folded
-from carrier.types import Line, Summary
+from carrier.types.memory import Summary
+from carrier.types.talk import Line
 
 OWNER = "{}/summary"
 """Whose cursor says how far a room is summed up."""

@@ -15,7 +15,7 @@ from carrier.media.formats import MOV, MP4
 from carrier.media.mending import prepare
 from carrier.media.opening import sort_of
 from carrier.media.words import word_faults
-from carrier.types import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
+from carrier.types.posts import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
 
 MADE = "posts"
 """The folder of what goes out, in the data folder."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from carrier.interfaces import prices_of
-from carrier.types import UNPRICED, ActionCall, Completion, Prices, Prompt, Request, Said
+from carrier.types.models import UNPRICED, ActionCall, Completion, Prices, Prompt, Request, Said
 
 MOST_CHARACTERS = 2_000_000
 """Of one answer."""

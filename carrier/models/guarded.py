@@ -13,7 +13,7 @@ from carrier.models.asking import MOST_CHARACTERS, Able, Asked, characters, size
 from carrier.models.breaker import Breaker
 from carrier.models.clock import Clock, within
 from carrier.models.limiting import Limiter, Taken
-from carrier.types import Completion, ModelLimits, Request
+from carrier.types.models import Completion, ModelLimits, Request
 
 log = logging.getLogger(__name__)
 

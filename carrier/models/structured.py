@@ -9,7 +9,7 @@ from dataclasses import replace
 from carrier.errors import ModelError
 from carrier.metering import waste
 from carrier.models.asking import Able, Asked, Unreadable, asked_again
-from carrier.types import Completion, Prompt, Request
+from carrier.types.models import Completion, Prompt, Request
 
 WORDS = """\
 # The form of your answer

@@ -9,7 +9,7 @@ from itertools import groupby
 from carrier.errors import ModelError
 from carrier.metering import waste
 from carrier.models.asking import Able, Asked, Unreadable, asked_again
-from carrier.types import ActionCall, Completion, Prompt, Request, Said, Tool
+from carrier.types.models import ActionCall, Completion, Prompt, Request, Said, Tool
 
 FENCE = "```action"
 

@@ -17,7 +17,7 @@ from carrier.models.chat_form import ToolNames, messages
 from carrier.models.choosing import is_loopback, network_allowed
 from carrier.models.loading import loaded_litellm
 from carrier.models.traits import Traits
-from carrier.types import ActionCall, Completion, ModelProfile, Prices, Request, Usage
+from carrier.types.models import ActionCall, Completion, ModelProfile, Prices, Request, Usage
 
 NOT_A_KEY = "none"
 LONGEST_NAME = 200

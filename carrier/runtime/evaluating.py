@@ -12,7 +12,7 @@ from carrier.quoting import clean
 from carrier.runtime.turns import OpenTurn
 from carrier.runtime.viewing import Ask, view
 from carrier.runtime.watchers import Piece
-from carrier.types import ActionCall
+from carrier.types.models import ActionCall
 
 log = logging.getLogger(__name__)
 

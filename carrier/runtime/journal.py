@@ -17,7 +17,7 @@ from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, load
 from carrier.ledger.spending import Step, give_back
 from carrier.metering import metered, together
-from carrier.types import ActionResult, Completion
+from carrier.types.models import ActionResult, Completion
 
 asking: ContextVar[Step | None] = ContextVar("asking", default=None)
 """The question that a model is about to be asked."""

@@ -17,7 +17,8 @@ from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.spending import Spent, Step, spent
 from carrier.runtime.journal import asking
 from carrier.runtime.state import ANSWER, PICTURE, WINDOW, tokens
-from carrier.types import UNPRICED, Agent, Budget, ModelProfile, Prices, Request, Usage
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import UNPRICED, ModelProfile, Prices, Request, Usage
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,9 @@ from carrier.runtime.turns import OpenTurn, Turns
 from carrier.runtime.viewing import view
 from carrier.runtime.writing import Writing, passed
 from carrier.templates import Templates
-from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Tool
+from carrier.types.agents import Agent
+from carrier.types.models import ActionResult, Completion, Prompt, Request, Said, Tool
+from carrier.types.talk import SILENCE, Message, Response
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from carrier.errors import Passing
 from carrier.ledger import previews
 from carrier.ledger.engine import Ledger
 from carrier.runtime.abilities import Abilities
-from carrier.types import Outgoing
+from carrier.types.talk import Outgoing
 
 log = logging.getLogger(__name__)
 

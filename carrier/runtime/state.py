@@ -15,7 +15,10 @@ from carrier.interfaces import Provider, Turn
 from carrier.marking import marked
 from carrier.quoting import clean_name, folded, quoted_lines
 from carrier.templates import MAY_BE_LEFT_OUT
-from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said, Tool
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory, Recalled
+from carrier.types.models import Image, Prompt, Said, Tool
+from carrier.types.talk import Line, Message
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,9 @@ from carrier.runtime.evaluating import Gates, Preview
 from carrier.runtime.journal import asking
 from carrier.runtime.purses import Payer, Purses, callers, stopped
 from carrier.runtime.turns import OpenTurn
-from carrier.types import SILENCE, Agent, Completion, Prompt, Request, Response, Said, Tool
+from carrier.types.agents import Agent
+from carrier.types.models import Completion, Prompt, Request, Said, Tool
+from carrier.types.talk import SILENCE, Response
 
 MOST_SAID = 100_000
 """Characters of an answer; what a model says beyond is not sent."""

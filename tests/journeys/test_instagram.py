@@ -19,7 +19,7 @@ from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
 from carrier.testing.media_hosts import PASSWORD, USER, FtpServer, ftp_server, vsftpd, vsftpd_program
 from carrier.testing.projects import Project, project
-from carrier.types import Message
+from carrier.types.talk import Message
 
 FILES = {
     "carrier.yaml": """\

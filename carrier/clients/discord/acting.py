@@ -9,7 +9,7 @@ from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
 from carrier.errors import ActionError, InDoubt
 from carrier.quoting import clean_name
-from carrier.types import Message
+from carrier.types.talk import Message
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot

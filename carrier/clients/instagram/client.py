@@ -19,7 +19,7 @@ from carrier.clients.instagram.tokens import DAY, TokenFile
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from carrier.clients.instagram.hooks import Mention
 from carrier.clients.instagram.publisher import Publisher
 from carrier.clients.instagram.rooms import Self, place_of, seconds
 from carrier.errors import ActionError, CannotLook, PostError
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 ACTIONS = ("instagram/hide", "instagram/delete")
 
