@@ -25,7 +25,8 @@ from carrier.config.catalog import load
 from carrier.host import Host, running
 from carrier.models.loading import close_connections, loaded_litellm
 from carrier.models.opening import Models
-from carrier.types import Message, ModelProfile, Prompt, Request, Said
+from carrier.types.models import ModelProfile, Prompt, Request, Said
+from carrier.types.talk import Message
 
 ROOT = Path(__file__).parent.parent
 TURNS = int(os.environ.get("CARRIER_BENCH_TURNS", "500"))

@@ -19,7 +19,7 @@ from typing import Any
 from carrier.memory.embeddings import MiniLM
 from carrier.memory.memories import LanceMemories
 from carrier.testing.memory_log import ListedMemoryLog
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 """5 is adversarial: nothing answers it."""

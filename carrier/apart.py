@@ -18,7 +18,7 @@ from jinja2 import ChainableUndefined, Undefined
 
 from carrier.errors import TemplateError
 from carrier.templates import Templates, reason
-from carrier.types import TemplateFile
+from carrier.types.parts import TemplateFile
 
 NAME = "template"
 """What the caller's template is called in its errors."""

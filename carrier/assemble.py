@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from carrier import registry
 from carrier.analytics import EventLog, Stats, stats
-from carrier.errors import CarrierError
+from carrier.errors import ActionError, CarrierError
 from carrier.functions import find
 from carrier.interfaces import (
     Action,
@@ -27,7 +27,7 @@ from carrier.interfaces import (
     Turn,
     Waiting,
 )
-from carrier.ledger import goals, later, learned, people, results, summaries
+from carrier.ledger import approvals, goals, later, learned, people, results, summaries
 from carrier.ledger.rooms import END_OF_TIME
 from carrier.media.checks import kind_of, post_faults
 from carrier.media.darkroom import Darkroom
@@ -43,23 +43,13 @@ from carrier.runtime.knowledge import Documents
 from carrier.runtime.runtime import AgentRuntime, Parts
 from carrier.runtime.turns import Turns
 from carrier.templates import Templates
-from carrier.types import (
-    ActionDefinition,
-    Agent,
-    Choice,
-    ClientDefinition,
-    Fault,
-    Goal,
-    Line,
-    Memory,
-    ModelProfile,
-    PartUse,
-    Person,
-    PostKind,
-    Recalled,
-    StoreDefinition,
-    Summary,
-)
+from carrier.types.agents import ActionDefinition, Agent
+from carrier.types.clients import ClientDefinition, StoreDefinition
+from carrier.types.memory import Goal, Memory, Recalled, Summary
+from carrier.types.models import Choice, ModelProfile
+from carrier.types.parts import PartUse
+from carrier.types.posts import Fault, PostKind
+from carrier.types.talk import Line, Message, Person
 
 if TYPE_CHECKING:
     from carrier.clients.discord.inviting import Invitation
@@ -97,7 +87,7 @@ class Workshop:
             colleague=self.colleagues.agent,
             ask=self.colleagues.ask,
             view=self.turns.abilities.view,
-            act=self.turns.abilities.act,
+            act=self._act,
             data=self.data,
         )
 
@@ -143,6 +133,15 @@ class Workshop:
         here = partial(results.earlier, agent=turn.agent.name, room=turn.message.room)
         now = self.turns.ledger.clock.tick()
         return await self.turns.ledger.read(partial(here, now=now, most=most, seconds=seconds))
+
+    async def _act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
+        """Where somebody had to approve it first, at the message that led to that."""
+        if message.kind == "approval":
+            cause = await self.turns.ledger.read(partial(approvals.cause, message=message))
+            if cause is None:
+                raise ActionError("the message that led to it is no more")
+            message = cause
+        return await self.turns.abilities.act(action, message, arguments)
 
     # --- an agent
 

@@ -14,7 +14,7 @@ from typing import Any
 from carrier import registry
 from carrier.registry import UnknownPart
 from carrier.threads import Pool
-from carrier.types import PartFile
+from carrier.types.parts import PartFile
 
 _LOADING = threading.RLock()
 

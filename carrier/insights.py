@@ -10,7 +10,7 @@ from carrier.errors import LedgerError, PostError
 from carrier.interfaces import Publisher
 from carrier.ledger import insights as rows
 from carrier.ledger.engine import Ledger
-from carrier.types import Post
+from carrier.types.posts import Post
 
 log = logging.getLogger(__name__)
 

@@ -7,37 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from carrier.errors import ActionError
-from carrier.types import (
-    UNPRICED,
-    ActionResult,
-    Agent,
-    Attachment,
-    Completion,
-    Fault,
-    Fit,
-    Goal,
-    GoalChange,
-    Hosted,
-    Line,
-    Memory,
-    Message,
-    ModelLimits,
-    Outgoing,
-    Person,
-    PostContent,
-    PostFile,
-    PostKind,
-    Prices,
-    Recalled,
-    Request,
-    Response,
-    RoomView,
-    Scope,
-    SourceFile,
-    Summary,
-    Told,
-    Tool,
-)
+from carrier.types.agents import Agent
+from carrier.types.memory import Goal, GoalChange, Memory, Recalled, Scope, Summary
+from carrier.types.models import UNPRICED, ActionResult, Completion, ModelLimits, Prices, Request, Tool
+from carrier.types.posts import Fault, Fit, Hosted, PostContent, PostFile, PostKind, SourceFile
+from carrier.types.talk import Attachment, Line, Message, Outgoing, Person, Response, RoomView, Told
 
 T = TypeVar("T")
 
@@ -312,7 +286,9 @@ class AbleClient(Client, Protocol):
         """The files have changed: what it offers of its agents' actions may be other than it was."""
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
-        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError."""
+        """Do on the platform what an action of its own asks for, where a message was said; raises ActionError.
+
+        After a decision that is the message which led to it."""
 
 
 class Listener(Protocol):

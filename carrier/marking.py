@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from carrier.quoting import clean, key
-from carrier.types import Prompt, Said
+from carrier.types.models import Prompt, Said
 
 OUTSIDE = """\
 <outside {key}>

@@ -19,7 +19,7 @@ from carrier.interfaces import Container, LivePost, MediaHost, Publisher
 from carrier.ledger import posts as rows
 from carrier.ledger import slots
 from carrier.ledger.engine import Ledger
-from carrier.types import OVER, Post, PostContent, PostFile, PostState
+from carrier.types.posts import OVER, Post, PostContent, PostFile, PostState
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,11 @@ from carrier.ledger.tables import facts
 from carrier.ledger.turns import journal_of
 from carrier.lock import locked
 from carrier.runtime.state import written
-from carrier.types import ActionResult, Agent, Ended, Memory, Message, ModelProfile, PartFile, Prompt
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory
+from carrier.types.models import ActionResult, ModelProfile, Prompt
+from carrier.types.parts import PartFile
+from carrier.types.talk import Ended, Message
 
 CLIENT = "api"
 """Who asks there waits for the answer, and nothing is sent anywhere."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from carrier.types import Completion, Request
+from carrier.types.models import Completion, Request
 
 
 class Dictated:

@@ -47,7 +47,7 @@ GROWING = {
     "models/slow.py": """\
 import asyncio
 
-from carrier.types import Completion
+from carrier.types.models import Completion
 
 
 class Slow:

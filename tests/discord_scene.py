@@ -16,7 +16,7 @@ from carrier.ledger.tables import messages
 from carrier.testing.discord import Bot, Channel, Discord, Guild, User
 from carrier.testing.hosts import MOMENT, until
 from carrier.testing.projects import Project, project
-from carrier.types import Message
+from carrier.types.talk import Message
 
 FILES: Mapping[str, str | bytes] = {
     "carrier.yaml": "name: demo\nembeddings: { use: none }\nmodels: { large: scripted/tifa, small: scripted/tifa }\n",

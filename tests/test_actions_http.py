@@ -22,7 +22,8 @@ from carrier.testing.http_server import HttpServer, http_server
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, little_host
 from carrier.testing.turns import MESSAGE, TurnMaker
-from carrier.types import ActionDefinition, Message
+from carrier.types.agents import ActionDefinition
+from carrier.types.talk import Message
 
 SECRET = "hunter2222"
 

@@ -30,7 +30,7 @@ from carrier.testing import mcp_server
 from carrier.testing.hosts import until
 from carrier.testing.mcp_server import HttpServer, mcp_http_server
 from carrier.testing.turns import TurnMaker
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 SCRIPT = (sys.executable, mcp_server.__file__)
 TOKEN = "tok-1234567890"

@@ -21,7 +21,7 @@ from carrier.interfaces import Action
 from carrier.registry import UnknownPart
 from carrier.testing.http_server import HttpServer, http_server
 from carrier.testing.turns import TurnMaker
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

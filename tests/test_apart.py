@@ -21,7 +21,9 @@ from carrier.providers.time import Moment
 from carrier.templates import Templates, reason
 from carrier.testing.hosts import running_host
 from carrier.testing.projects import project
-from carrier.types import Attachment, Character, Example, Message, TemplateFile
+from carrier.types.characters import Character, Example
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Attachment, Message
 
 NOW = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
 MESSAGE = Message("api", "7", "api/den", "api:anna", "Hi", "Anna", attachments=(Attachment("a.txt", "text/plain", 3),))

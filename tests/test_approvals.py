@@ -19,7 +19,9 @@ from carrier.runtime.permitting import leave
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, MESSAGE
-from carrier.types import ActionCall, ActionDefinition, Approvals, Ended, Permissions, Permitted
+from carrier.types.agents import ActionDefinition, Approvals, Permissions, Permitted
+from carrier.types.models import ActionCall
+from carrier.types.talk import Ended
 
 PAY = {"type": "object", "properties": {"to": {"type": "string"}, "sum": {"type": "integer"}}, "required": ["to"]}
 ASKS = replace(

@@ -10,7 +10,8 @@ import pytest
 from carrier.models.images import MOST_BYTES
 from carrier.runtime.state import MOST_PICTURES, State, compose_context
 from carrier.testing.turns import AGENT, MESSAGE
-from carrier.types import Attachment, Image
+from carrier.types.models import Image
+from carrier.types.talk import Attachment
 from tests.served import FILES, Served, served
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -67,7 +68,7 @@ def test_of_many_pictures_the_first_are_shown() -> None:
     many = tuple(Attachment(f"{n}.png", "image/png", 1, f"uploads/{n}") for n in range(MOST_PICTURES + 1))
     message = replace(MESSAGE, attachments=(Attachment("lost.png", "image/png", 1), *many))
 
-    asked = compose_context(AGENT, "", message, State({}), Path("/data")).conversation[-1]
+    asked = compose_context(AGENT, "", message, State({}), files=Path("/data")).conversation[-1]
 
     assert len(asked.images) == MOST_PICTURES
     assert asked.images[0] == Image("image/png", "/data/uploads/0")

@@ -13,7 +13,8 @@ from carrier.config.reading import natural, read
 from carrier.errors import TemplateError
 from carrier.templates import Templates
 from carrier.testing.limited import Outcome, outcomes
-from carrier.types import Memory, TemplateFile
+from carrier.types.memory import Memory
+from carrier.types.parts import TemplateFile
 
 SECONDS = 2
 MEGABYTES = 256

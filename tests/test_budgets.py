@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from carrier.config.catalog import load
+from carrier.interfaces import Turn, Verdict
 from carrier.ledger.engine import Clock
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.projects import SMALL, write
-from carrier.testing.runtimes import Doing, LittleHost, little_host
+from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Budget, Completion, ModelProfile, Usage
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import Completion, ModelProfile, Usage
 
 DAY = 86400.0
 
@@ -123,6 +125,16 @@ async def test_a_turn_asks_so_many_times_as_its_budget_says(host: LittleHost) ->
 
     assert (await host.ask()).outcome == "failed"
     assert len(model.requests) == 2
+
+
+async def test_what_a_gate_asks_counts_as_a_question_of_its_turn(host: LittleHost) -> None:
+    async def ask(turn: Turn, text: str) -> Verdict:
+        return Verdict(await turn.ask_model("Is it kind?", text, purpose="kind"))
+
+    small = ListedModel("Yes.")
+    host.add(with_budget(Budget("own", ("tifa",), calls=1)), ListedModel("Hei."), small, gates={"kind": Judging(ask)})
+
+    assert ((await host.ask()).outcome, small.requests) == ("held", [])
 
 
 async def test_another_model_goes_on_where_the_budget_says_so(host: LittleHost) -> None:

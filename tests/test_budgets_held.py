@@ -16,25 +16,15 @@ from carrier.errors import ModelError
 from carrier.ledger import spending, turns
 from carrier.ledger.engine import open_ledger
 from carrier.ledger.spending import Spent, Step
+from carrier.metering import waste
 from carrier.runtime import purses
 from carrier.testing.hosts import running_host
 from carrier.testing.models import ListedModel
 from carrier.testing.projects import SMALL, project
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    Agent,
-    Budget,
-    Completion,
-    Image,
-    ModelProfile,
-    Prices,
-    Prompt,
-    Request,
-    Said,
-    Tool,
-    Usage,
-)
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
 
 DAY = 86400.0
 
@@ -213,6 +203,25 @@ async def test_what_was_held_goes_back_when_no_answer_comes(host: LittleHost, an
     assert await taken(host) == Spent(0.0, 0, 1, 0.0, 0)
 
 
+@pytest.mark.parametrize("last", [Completion("Hei.", usage=Usage(2, 1, 0.1)), ModelError("openai/dear", "no", "stop")])
+async def test_answers_that_are_no_use_count_as_well(host: LittleHost, last: Completion | Exception) -> None:
+    async def twice(request: Request) -> Completion:
+        for usage in (Usage(20, 30, 0.5), Usage(20, 40, 0.7)):
+            waste(usage)
+        if isinstance(last, Exception):
+            raise last
+        return last
+
+    host.add(with_budget(BUDGETS[1]), ListedModel(twice, prices=DEAR))
+
+    ended = await host.ask()
+
+    spent = await taken(host)
+    answered = ended.outcome == "answered"
+    assert (spent.tokens, spent.calls, spent.held_tokens) == (113 if answered else 110, 1, 0)
+    assert spent.cost == pytest.approx(1.3 if answered else 1.2)
+
+
 async def test_what_was_held_goes_back_when_its_turn_is_cut_off(host: LittleHost) -> None:
     asked = asyncio.Event()
 
@@ -267,7 +276,7 @@ from pathlib import Path
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Budget
+from carrier.types.agents import Budget
 
 async def hang(request):
     print("asked", flush=True)

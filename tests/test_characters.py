@@ -12,7 +12,7 @@ from carrier.config.catalog import load
 from carrier.config.characters import character, files_of, vocabulary
 from carrier.config.models.patterns import LENGTH, SEARCHED, bare, refusal
 from carrier.testing.projects import SMALL, project
-from carrier.types import Example, LoreEntry
+from carrier.types.characters import Example, LoreEntry
 
 BLOCK = models.Character.model_validate(
     {

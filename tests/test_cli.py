@@ -180,6 +180,14 @@ def test_what_code_prints_spoils_no_report(carrier: Command, files: Project) -> 
     assert outcome.err == "hello\n"
 
 
+def test_a_request_that_would_never_be_sent_is_told(carrier: Command, files: Project) -> None:
+    files.write("actions/till.yaml", "name: till\ntype: http\nrequest: { url: 'http://127.0.0.1:9' }\n")
+
+    outcome = carrier("check")
+
+    assert "actions/till.yaml:3:10: CAR033 till: http without s is spoken only with hosts" in outcome.out
+
+
 def test_code_without_examples_is_not_run_by_a_check(carrier: Command, files: Project) -> None:
     files.write("actions/dice.yaml", TWO.partition("examples")[0])
     files.write("actions/dice.py", f"raise SystemExit\n{ROLL}")

@@ -20,20 +20,10 @@ from carrier.runtime.decisions import Decisions
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    ActionDefinition,
-    Agent,
-    AgentLimits,
-    Budget,
-    Character,
-    Completion,
-    Message,
-    Permissions,
-    Permitted,
-    Request,
-    Usage,
-    Words,
-)
+from carrier.types.agents import ActionDefinition, Agent, AgentLimits, Budget, Permissions, Permitted, Words
+from carrier.types.characters import Character
+from carrier.types.models import Completion, Request, Usage
+from carrier.types.talk import Message
 
 DAY = 86400.0
 MESSAGE = Message("chat", "1", "chat/a", "chat:anna", "How deep?", sender_name="Anna", to="tifa")

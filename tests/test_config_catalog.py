@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from carrier.config.catalog import Catalog, load
 from carrier.config.diagnostics import CODES, rendering
 from carrier.testing.projects import SMALL, write
-from carrier.types import ActionDefinition, Example, PartUse, ScriptStep, Words
+from carrier.types.agents import ActionDefinition, Words
+from carrier.types.characters import Example
+from carrier.types.models import ScriptStep
+from carrier.types.parts import PartUse
 
 
 class Door:
@@ -53,7 +56,7 @@ def test_what_an_agent_does_not_say_has_a_default(tmp_path: Path) -> None:
     agent = loaded(tmp_path, {}).agents["hello"]
 
     assert [use.name for use in agent.context] == [
-        "character", "recent_messages", "memories", "knowledge", "goals", "time",
+        "character", "recent_messages", "recent_actions", "memories", "knowledge", "goals", "time",
     ]  # fmt: skip
     assert agent.actions == (ActionDefinition("ignore", "built-in", entrypoint="carrier.actions.ignore:Ignore"),)
     assert agent.evaluators == (PartUse("no_secrets"),)

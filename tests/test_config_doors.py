@@ -4,7 +4,7 @@ from pathlib import Path
 
 from carrier.config.catalog import load
 from carrier.testing.projects import SMALL, write
-from carrier.types import Access, ClientRules, RoomRules, Route
+from carrier.types.clients import Access, ClientRules, RoomRules, Route
 
 DOOR = """\
 kind: client

@@ -1,5 +1,6 @@
 """Providers and evaluators of the operator's own, as documents and in place: what an agent has of them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from carrier.config.catalog import Catalog, load
 from carrier.runtime import knowledge
 from carrier.testing.hosts import running_host
 from carrier.testing.projects import SMALL, Project, project, write
-from carrier.types import Goal, Knowledge, PartDefinition, PartUse
+from carrier.types.agents import Knowledge
+from carrier.types.memory import Goal
+from carrier.types.parts import PartDefinition, PartUse
 
 FILES: dict[str, str | bytes] = {
     **SMALL,
@@ -217,6 +220,27 @@ character: { bio: x, knowledge: [docs/b.md, { text: Rum is a drink. }, docs/a.md
     assert mira.goals == (Goal("launch", "Open the bar", ("paint",)),)
     assert (mira.model.window, mira.model.params) == (9000, {"max_input_tokens": 9000, "top_p": 0.5})
     assert catalog.agents["tifa"].knowledge == Knowledge()
+
+
+def test_a_judge_has_its_own_template_where_the_agent_names_one(tmp_path: Path) -> None:
+    mira = str(FILES["agents.d/mira.yaml"])
+    named = mira.replace("chat: bar.j2", "chat: bar.j2, judge: judge.j2")
+    template = {"templates__judge.j2": "{{ question }}"}
+
+    plain = loaded(tmp_path / "plain", **template)
+    own = loaded(tmp_path / "own", **{"agents.d__mira.yaml": named}, **template)
+
+    assert (told(plain), told(own)) == ([], [])
+    assert [each.agents["mira"].templates.get("judge") for each in (plain, own)] == [None, "judge.j2"]
+
+
+def test_the_templates_that_ship_take_an_agent_without_memories(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parent.parent / "templates", tmp_path / "templates")
+    agent = "character: { bio: x }\ncontext: [character, recent_messages, time]\n"
+
+    catalog = load(write(tmp_path, {"carrier.yaml": "name: demo\n", "agents.d/mira.yaml": agent}), {})
+
+    assert told(catalog) == []
 
 
 # --- alive -----------------------------------------------------------------------------------------------------

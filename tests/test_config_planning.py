@@ -11,7 +11,7 @@ from carrier.config.planning import Plan, plan
 from carrier.config.showing import names, show
 from carrier.config.timing import next_times, told
 from carrier.testing.projects import SMALL, write
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

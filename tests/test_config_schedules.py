@@ -9,7 +9,7 @@ import pytest
 
 from carrier.config.catalog import Catalog, load
 from carrier.testing.projects import SMALL, write
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 AGENT = "character: { bio: x }\n"
 CHAT = "kind: client\nname: chat\ntype: carrier.testing.clients:MadeClient\nrooms: { garden: 12, ops: 34 }\n"

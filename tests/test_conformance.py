@@ -17,7 +17,7 @@ import pytest
 from carrier.errors import ModelError
 from carrier.models.opening import Models
 from carrier.testing.openai_server import Answer
-from carrier.types import Completion, ModelProfile, Prompt, Request, Said
+from carrier.types.models import Completion, ModelProfile, Prompt, Request, Said
 from tests.served import Served, result, served
 from tests.test_actions_mcp import LOOPBACK
 

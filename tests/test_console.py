@@ -12,7 +12,7 @@ from carrier.clients.console import Console, ConsoleSettings
 from carrier.errors import CannotLook
 from carrier.testing.clients import Delivered
 from carrier.testing.turns import TurnMaker
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 
 class Terminal:

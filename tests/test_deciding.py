@@ -10,17 +10,10 @@ from carrier.ledger.intake import Place
 from carrier.ledger.known import Known
 from carrier.runtime.deciding import admits, decide, meant, offered, rules_in, says_yes, standing
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    Access,
-    Agent,
-    Character,
-    ClientDefinition,
-    ClientRules,
-    Message,
-    Respond,
-    RoomRules,
-    Route,
-)
+from carrier.types.agents import Agent
+from carrier.types.characters import Character
+from carrier.types.clients import Access, ClientDefinition, ClientRules, RoomRules, Route
+from carrier.types.talk import Message, Respond
 
 TIFA = AGENT
 AERITH = replace(AGENT, name="aerith", character=Character("aerith", "Aerith Gainsborough", username="flower_girl"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from carrier.host import Host
 from carrier.testing.discord import Discord, File
 from carrier.testing.hosts import MOMENT, until
-from carrier.types import Scope
+from carrier.types.memory import Scope
 from tests.discord_scene import Scene, heard, scene, until_heard
 
 SLOW = """\

@@ -7,7 +7,8 @@ import pytest
 
 from carrier.clients.discord.offering import arguments, command
 from carrier.testing.discord import Discord
-from carrier.types import Tool
+from carrier.testing.discord.permissions import MANAGE_ROLES
+from carrier.types.models import Tool
 from tests.discord_scene import Scene, scene
 
 FILES = {
@@ -116,6 +117,49 @@ async def test_discord_is_told_only_of_what_has_changed(discord: Discord, tmp_pa
 
     assert len(discord.journal.of("PUT", "/commands")) == 2
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
+
+
+async def test_a_role_is_given_to_who_gives_the_command_and_nothing_is_pinned_without_a_message(
+    discord: Discord, tmp_path: Path
+) -> None:
+    files = {
+        "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\nactions: [discord/add_role, discord/pin]\n",
+        "agents.d/script.yaml": 'kind: script\nname: tifa\nrules: [{ say: "{{ result }}" }]\n',
+    }
+    bar = scene(discord, tmp_path, "commands: [discord/add_role, discord/pin]", files=files)
+    guest = discord.world.role(bar.guild, "guest")
+    discord.world.give(bar.guild, bar.tifa, discord.world.role(bar.guild, "keeper", MANAGE_ROLES))
+
+    async with bar.host():
+        await offered(bar, "discord-add_role", "discord-pin")
+        discord.command(bar.anna, bar.general, bar.tifa, "discord-add_role", role="guest")
+        await discord.until(lambda: "Anna has the role guest." in discord.said(bar.general, bar.tifa))
+        discord.command(bar.anna, bar.general, bar.tifa, "discord-pin")
+        no_message = "[failed] this is no answer to a message on Discord"
+        await discord.until(lambda: no_message in discord.said(bar.general, bar.tifa))
+
+    assert guest in bar.guild.members[bar.anna.id].roles
+
+
+async def test_a_role_that_was_approved_is_given_to_who_gave_the_command(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "commands: [discord/add_role]")
+    back, barret = discord.world.text(bar.guild, "back"), discord.world.user("barret", guilds=[bar.guild])
+    bar.files.write(
+        "agents.d/tifa.yaml",
+        "character: { bio: Keeps the bar. }\nactions: [discord/add_role]\npermissions: { ask: [discord/add_role] }\n"
+        f"approvals: {{ room: bar/{back.id}, by: {{ users: [{bar.anna.id}] }} }}\n",
+    )
+    guest = discord.world.role(bar.guild, "guest")
+    discord.world.give(bar.guild, bar.tifa, discord.world.role(bar.guild, "keeper", MANAGE_ROLES))
+
+    async with bar.host():
+        await offered(bar, "discord-add_role")
+        discord.command(barret, bar.general, bar.tifa, "discord-add_role", role="guest")
+        await discord.until(lambda: discord.feed(back))
+        discord.press(bar.anna, discord.feed(back)[0], "Approve")
+        await discord.until(lambda: guest in bar.guild.members[barret.id].roles)
+
+    assert bar.guild.members[bar.anna.id].roles == []
 
 
 async def test_a_command_that_was_given_is_carried_out_after_a_restart(discord: Discord, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from carrier.clients.discord.client import Discord as Client
+from carrier.clients.discord.connection import Bot
 from carrier.clients.discord.pacing import Identifies
 from carrier.errors import Passing
 from carrier.host import Host
@@ -208,6 +209,25 @@ async def test_a_bot_that_stops_says_goodbye_and_leaves_nothing_behind(discord: 
         pass
     await discord.until(lambda: not discord.gateway.sessions)
 
+    assert not [task for task in asyncio.all_tasks() if "discord" in task.get_name()]
+
+
+async def test_what_a_bot_hears_while_it_stops_is_handed_on_before_it_has_stopped(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar, hears, heard = scene(discord, tmp_path), asyncio.Event(), []
+
+    async def hear(bot: Bot, message: object) -> None:
+        hears.set()
+        await asyncio.sleep(0.1)
+        heard.append(message)
+
+    monkeypatch.setattr(Bot, "on_message", hear)
+    async with bar.host():
+        discord.say(bar.anna, bar.general, "last orders?")
+        await hears.wait()
+
+    assert len(heard) == 1
     assert not [task for task in asyncio.all_tasks() if "discord" in task.get_name()]
 
 

@@ -18,7 +18,7 @@ from carrier.testing.discord.faults import Fault, Rest, reset, status
 from carrier.testing.discord.permissions import MANAGE_WEBHOOKS
 from carrier.testing.discord.things import Persona
 from carrier.testing.hosts import MOMENT, until
-from carrier.types import ActionCall, Completion
+from carrier.types.models import ActionCall, Completion
 from tests.dictated import Dictated, dictate
 from tests.discord_scene import Scene, scene
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ import pytest
 from carrier.runtime.supervisor import LONGEST_PAUSE
 from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Connect, Fault, Rest, delay, hang, page, rate_limited, reset, status
+from carrier.testing.discord.limits import Breach
 from tests.discord_scene import scene
 from tests.discord_talk import Talk, talk
 
@@ -99,6 +101,19 @@ async def endured(discord: Discord, folder: Path, count: int, seed: int) -> str:
     return f"seed {seed}: {count} faults, {words.count} words, {time.monotonic() - begun:.0f} s: {kinds}"
 
 
+def defied(discord: Discord) -> list[Breach]:
+    """Requests that came before the moment that they were told to wait for.
+
+    What became of a request whose answer is lost nobody is told, so the next may be one too many: but then one waits.
+    """
+    by_place = sorted(discord.breaches, key=lambda each: (each.who, each.path, each.at))
+    return [
+        breach
+        for told, breach in pairwise(by_place)
+        if (told.who, told.path) == (breach.who, breach.path) and breach.at < told.until
+    ]
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carrier.clients.discord.connection.REQUEST_SECONDS", 1.0)
@@ -110,7 +125,7 @@ async def test_twenty_random_faults_lose_and_double_nothing(discord: Discord, tm
     discord.clock.speed = 10
     print(await endured(discord, tmp_path, 20, seed=5))
 
-    assert discord.breaches == []
+    assert defied(discord) == []
 
 
 @pytest.mark.torture
@@ -121,5 +136,5 @@ async def test_three_hundred_random_faults_lose_and_double_nothing(
     told = await endured(discord, tmp_path, 300, seed=time.time_ns() % 10_000)
 
     with capsys.disabled():
-        print(f"\n{told}")
-    assert discord.breaches == []
+        print(f"\n{told}; {len(discord.breaches)} times told to wait")
+    assert defied(discord) == []

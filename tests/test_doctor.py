@@ -17,7 +17,7 @@ from carrier.lock import locked
 from carrier.testing.hosts import running_host
 from carrier.testing.openai_server import openai_server
 from carrier.testing.projects import Project, project
-from carrier.types import Choice
+from carrier.types.models import Choice
 
 FILES = {
     "carrier.yaml": "name: demo\nmodels: { large: scripted/default, small: scripted/default }\n"

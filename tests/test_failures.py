@@ -19,7 +19,7 @@ from carrier.testing.hosts import MOMENT, HostProcess, running_host, until
 from carrier.testing.openai_server import Answer
 from carrier.testing.projects import Project, project
 from carrier.testing.runtimes import little_host
-from carrier.types import Message
+from carrier.types.talk import Message
 from tests.served import FILES, Served, result, served
 
 PARTS = {

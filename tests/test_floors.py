@@ -35,6 +35,7 @@ FLOORS = (
         "carrier.interfaces",
         "carrier.registry",
         "carrier.marking",
+        "carrier.metering",
         "carrier.templates",
         "carrier.egress",
         "carrier.lock",

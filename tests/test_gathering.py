@@ -19,7 +19,7 @@ from carrier.runtime.gathering import LONGEST, Bursts
 from carrier.testing.hosts import until
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
-from carrier.types import Lane, Message
+from carrier.types.talk import Lane, Message
 
 LANE = Lane("tifa", "dc/bar")
 SECOND = 1.0

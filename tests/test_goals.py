@@ -17,7 +17,10 @@ from carrier.runtime.jobs import Jobs
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import ActionDefinition, Agent, Ended, Goal, GoalChange, MemorySettings, TemplateFile
+from carrier.types.agents import ActionDefinition, Agent, MemorySettings
+from carrier.types.memory import Goal, GoalChange
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Ended
 
 LAUNCH = Goal("launch", "Open the bar", ("paint", "stock"))
 ALL = {"whose": ["room", "person", "agent"]}

@@ -17,7 +17,9 @@ from carrier.runtime.decisions import Decisions
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import ActionCall, ActionDefinition, Agent, Completion, Ended, Message, Permissions, Permitted
+from carrier.types.agents import ActionDefinition, Agent, Permissions, Permitted
+from carrier.types.models import ActionCall, Completion
+from carrier.types.talk import Ended, Message
 
 
 class Killed(BaseException):

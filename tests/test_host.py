@@ -24,7 +24,8 @@ from carrier.testing.clients import MadeClient
 from carrier.testing.hosts import until
 from carrier.testing.memories import MemoryList
 from carrier.testing.projects import Project, project
-from carrier.types import ClientDefinition, Message
+from carrier.types.clients import ClientDefinition
+from carrier.types.talk import Message
 
 FILES = {
     "carrier.yaml": "name: demo\nmodels: { large: scripted/tifa, small: scripted/tifa }\nembeddings: { use: none }\n",

@@ -29,7 +29,7 @@ from carrier.testing.clients import MadeClient
 from carrier.testing.hosts import running_host
 from carrier.testing.http_server import HttpServer, http_server
 from carrier.testing.projects import Project, project
-from carrier.types import Attachment, Message
+from carrier.types.talk import Attachment, Message
 from tests.attacks import ATTACKS, CANARY, IN_ORDER, TOKEN, Attack, Step, stands_in
 
 SHIPPED = Path(__file__).parent.parent / "templates"

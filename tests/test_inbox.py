@@ -18,7 +18,9 @@ from carrier.runtime import inbox as inbox_module
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Completion, Message, Request, Words
+from carrier.types.agents import Words
+from carrier.types.models import Completion, Request
+from carrier.types.talk import Message
 
 CLOUD = replace(AGENT, name="cloud")
 

@@ -18,7 +18,7 @@ from carrier.interfaces import Given, Turn
 from carrier.testing.clients import Delivered
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.graph.faults import Action
-from carrier.types import Line, Message, Outgoing
+from carrier.types.talk import Line, Message, Outgoing
 
 DAY = 86400.0
 
@@ -265,6 +265,31 @@ async def test_a_comment_is_hidden_and_deleted(here: Here) -> None:
     assert here.graph.comments(here.post) == []
     with pytest.raises(ActionError):
         await here.client.act("instagram/delete", message, {})
+
+
+async def test_a_client_that_has_ended_answers_and_keeps_no_connection(here: Here) -> None:
+    here.graph.spoil(here.graph.account)
+    ended = here.made()
+    with pytest.raises(Unauthorized):
+        await ended.run(here.delivered)
+    with pytest.raises(Unauthorized):
+        await ended.token()
+
+    assert ended._graph._client is None
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(5, 300), (0, 3600)])
+async def test_an_account_that_has_used_its_calls_makes_no_more_for_as_long_as_it_is_told(
+    minutes: int, seconds: int, here: Here
+) -> None:
+    here.graph.script(Action(do="usage", call_count=91, eta=minutes), "GET")
+    await here.client.token()
+    before = len(here.graph.journal.entries)
+
+    with pytest.raises(Passing, match="asked for a pause") as error:
+        await here.client.token()
+    assert seconds - 30 < (error.value.retry_after or 0) <= seconds
+    assert len(here.graph.journal.entries) == before
 
 
 async def test_a_direct_message_can_be_neither_hidden_nor_deleted(here: Here) -> None:

@@ -52,3 +52,4 @@ def test_usage_is_the_highest_share_and_the_longest_wait() -> None:
 
 def test_headers_that_make_no_sense_say_nothing() -> None:
     assert usage({"x-app-usage": "{", "x-business-use-case-usage": "[]"}) == (0, 0)
+    assert usage({"x-app-usage": '{"call_count": null}', "x-business-use-case-usage": '{"1": 7, "2": [7]}'}) == (0, 0)

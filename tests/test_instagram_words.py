@@ -8,7 +8,7 @@ import pytest
 
 from carrier.clients.instagram.words import parts_of, whole_of
 from carrier.testing.graph.parameters import Login, installed, table
-from carrier.types import PostContent, PostFile, PostTag
+from carrier.types.posts import PostContent, PostFile, PostTag
 
 PICTURE, VIDEO = PostFile("a.jpg", "1", "image/jpeg"), PostFile("b.mp4", "2", "video/mp4")
 WORDS = {"caption": "Low tide", "collaborators": ("rita",), "location_id": "7", "ai_generated": True}

@@ -18,7 +18,8 @@ from carrier.testing.ledgers import FullLedger
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import TurnMaker
-from carrier.types import Memory, TemplateFile
+from carrier.types.memory import Memory
+from carrier.types.parts import TemplateFile
 
 
 class Noting:

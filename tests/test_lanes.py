@@ -1,7 +1,7 @@
 """Who is served next."""
 
 from carrier.runtime.lanes import Lanes
-from carrier.types import Lane
+from carrier.types.talk import Lane
 
 A1, A2, B1 = Lane("a", "1"), Lane("a", "2"), Lane("b", "1")
 

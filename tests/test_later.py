@@ -24,7 +24,8 @@ from carrier.testing.hosts import until
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import ActionDefinition, Ended
+from carrier.types.agents import ActionDefinition
+from carrier.types.talk import Ended
 
 OPS = ActionDefinition("send_message", "built-in", settings={"rooms": {"chat/ops": "chat/118"}})
 LATER = ActionDefinition("schedule_message", "built-in")

@@ -24,7 +24,9 @@ from carrier.templates import Templates
 from carrier.testing.models import ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import Agent, Memory, MemorySettings, Recalled, TemplateFile
+from carrier.types.agents import Agent, MemorySettings
+from carrier.types.memory import Memory, Recalled
+from carrier.types.parts import TemplateFile
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 EVERYWHERE = replace(AGENT, memory=MemorySettings(scope="user"))
@@ -275,8 +277,12 @@ async def related(
             "Ben -> Anna: is Anna's brother; sister",
             ("api:anna", "api:ben", "says of Ben: is Anna's brother; sister", "claimed"),
         ),
+        (
+            "Ben -> Anna: brother of a sister",
+            ("api:anna", "api:ben", "says of Ben: brother of a sister (to Anna)", "claimed"),
+        ),
     ],
-    ids=["of themselves", "it names the other", "of the other"],
+    ids=["of themselves", "it names the other", "of the other", "and names who says it"],
 )
 async def test_who_is_what_to_whom_is_kept_as_one_of_the_two_says_it(
     host: LittleHost, answer: str, expected: tuple[str, str, str, str]

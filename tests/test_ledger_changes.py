@@ -20,7 +20,8 @@ from carrier.ledger.memory_log import refill, remember
 from carrier.ledger.rooms import recent
 from carrier.ledger.tables import facts, goal_changes, goals, inbox, journal, later, memory_log, messages, tombstones
 from carrier.ledger.turns import start, take
-from carrier.types import Attachment, GoalChange, Memory, Message
+from carrier.types.memory import GoalChange, Memory
+from carrier.types.talk import Attachment, Message
 
 CAT = Attachment("cat.png", "image/png", 4, url="https://cdn.example/cat.png")
 HELLO = Message("bar", "1", "bar/a", "discord:1", "Hello", sender_name="Anna", attachments=(CAT,))

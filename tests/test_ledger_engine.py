@@ -14,7 +14,7 @@ from carrier.errors import LedgerError
 from carrier.ledger.engine import Clock, Ledger, open_ledger
 from carrier.ledger.intake import take_in
 from carrier.ledger.tables import cursors, outbox
-from carrier.types import Message
+from carrier.types.talk import Message
 
 
 @pytest.fixture

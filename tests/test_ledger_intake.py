@@ -13,7 +13,9 @@ from carrier.ledger.forms import dump, load, storable
 from carrier.ledger.intake import Intake, connect, take_in, unanswered
 from carrier.ledger.memory_log import LedgerMemoryLog, refill, remember
 from carrier.ledger.tables import entities, messages, participants, rooms, tombstones
-from carrier.types import ActionCall, Attachment, Completion, Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.models import ActionCall, Completion
+from carrier.types.talk import Attachment, Message
 
 HELLO = Message("api", "1", "api/@anna", "api:anna", "Hello", sender_name="Anna", to="tifa")
 

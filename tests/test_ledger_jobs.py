@@ -1,6 +1,7 @@
 """When a reflection is due, and what becomes of it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from carrier.ledger.jobs import (
     plan_reflections,
     reflected,
 )
-from carrier.types import Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.talk import Message
 
 ALL = 2**62
 
@@ -49,6 +51,20 @@ async def jobs(ledger: Ledger, now: int = ALL) -> list[Job]:
 
 async def texts(ledger: Ledger, job: Job) -> list[str]:
     return [line.text for line in await ledger.read(partial(lines_since, job=job))]
+
+
+async def test_a_job_that_was_dropped_while_it_was_done_leaves_its_lines_to_the_next(ledger: Ledger) -> None:
+    await hear(ledger, "one", "two")
+    await plan(ledger)
+    [job] = await jobs(ledger)
+    await ledger.write(partial(drop, job=job))
+    fact = Memory("f1", "tifa", "chat/a", "chat:anna", "fact", "lives in Bergen", 1)
+
+    kept = await ledger.write(partial(reflected, clock=ledger.clock, job=job, through=ALL, memories=[fact]))
+    again = await ledger.write(partial(failed, job=replace(job, attempts=2), error="no", again_at=0))
+
+    assert (kept, again) == ([], True)
+    assert await texts(ledger, job) == ["one", "two"]
 
 
 async def test_it_is_due_after_so_many_messages_and_once(ledger: Ledger) -> None:

@@ -15,7 +15,8 @@ from carrier.ledger.intake import Intake, hear, take_in
 from carrier.ledger.known import Known, known
 from carrier.ledger.outbox import sent
 from carrier.ledger.turns import Closing, Speech, close, take
-from carrier.types import Memory, Message, Outcome, Outgoing
+from carrier.types.memory import Memory
+from carrier.types.talk import Message, Outcome, Outgoing
 
 
 @dataclass

@@ -19,7 +19,9 @@ from carrier.ledger.outbox import give_up, waiting
 from carrier.ledger.rooms import recent
 from carrier.ledger.tables import spending
 from carrier.ledger.turns import Closing, Speech, Taken
-from carrier.types import ActionCall, ActionResult, Memory, Message, Outgoing, Usage
+from carrier.types.memory import Memory
+from carrier.types.models import ActionCall, ActionResult, Usage
+from carrier.types.talk import Message, Outgoing
 
 
 class Room:

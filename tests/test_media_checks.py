@@ -26,7 +26,7 @@ from carrier.media.words import word_faults
 from carrier.testing.films import Film
 from carrier.testing.graph import local_graph
 from carrier.testing.limited import Outcome, outcomes
-from carrier.types import PostKind
+from carrier.types.posts import PostKind
 
 SECONDS, MEGABYTES = 1.0, 300
 """Of the processor's time, and of memory, that a look at a file may take."""

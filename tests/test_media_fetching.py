@@ -20,6 +20,8 @@ from carrier.testing.graph import local_graph
         ("media/*.jpg", "no file in the project's folder"),
         ("link.jpg", "no file in the project's folder"),
         ("", "no file in the project's folder"),
+        ("a\0b", "no file in the project's folder"),
+        ("Here you are: " + 5000 * "x", "no file in the project's folder"),
     ],
 )
 async def test_what_somebody_else_names_leads_nowhere_else(name: str, reason: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from carrier.memory.recall import Lines, scaled, strengths, strongest
 from carrier.memory.scopes import Scopes
 from carrier.memory.view import Stored, View, view_of
 from carrier.memory.waiting import Waiting, shared, words
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 MINUTE = 60_000_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from carrier.memory.light import import_lancedb
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 # As the host does it: what needs LanceDB comes after.
 import_lancedb()

@@ -16,7 +16,7 @@ from carrier.memory.memories import LanceMemories
 from carrier.memory.waiting import Row
 from carrier.testing.embedder import WordEmbedder
 from carrier.testing.memory_log import ListedMemoryLog
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 ROOM = Scope("tifa", "api/@anna")
 

@@ -14,7 +14,7 @@ from carrier.models.choosing import VENDORS, Server, choose
 from carrier.models.opening import open_model
 from carrier.models.vendor import VendorModel
 from carrier.testing.openai_server import openai_server, serving
-from carrier.types import Choice, ModelProfile, Script
+from carrier.types.models import Choice, ModelProfile, Script
 
 AUTO = ModelProfile("large", "auto", scripts={"tifa": Script("tifa", ())})
 NOBODY = {"OLLAMA_HOST": "127.0.0.1:9"}

@@ -7,6 +7,7 @@ import pytest
 
 from carrier.errors import ModelError
 from carrier.ledger.forms import dump, load
+from carrier.metering import metered
 from carrier.models.asking import Able
 from carrier.models.chat_form import ToolNames, messages
 from carrier.models.images import MOST_BYTES
@@ -14,7 +15,7 @@ from carrier.models.structured import Structured
 from carrier.models.text_tools import FENCE, TextTools
 from carrier.models.traits import Traits
 from carrier.testing.models import ListedModel
-from carrier.types import ActionCall, Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
+from carrier.types.models import ActionCall, Completion, Image, ModelProfile, Prices, Prompt, Request, Said, Tool, Usage
 
 ROLL = Tool("roll_dice", "Roll dice", {"type": "object", "properties": {"sides": {"type": "integer"}}})
 FIND = Tool("maps/find", "Find a place", {"type": "object"})
@@ -128,14 +129,15 @@ async def test_a_block_that_cannot_be_read_is_asked_for_once_more(way: str, answ
     listed = wordy(Completion(answer, usage=Usage(1, 2, 0.5)), Completion(block(ROLLED), usage=Usage(3, 4, 0.5)))
     model = TextTools(listed)
 
-    *shown, completion = (
-        [await model.complete(request())] if way == "whole" else [it async for it in model.stream(request())]
-    )
+    with metered() as wasted:
+        *shown, completion = (
+            [await model.complete(request())] if way == "whole" else [it async for it in model.stream(request())]
+        )
 
     assert isinstance(completion, Completion)
     assert shown == []
     assert [call.name for call in completion.calls] == ["roll_dice"]
-    assert completion.usage == Usage(4, 6, 1.0)
+    assert (wasted, completion.usage) == ([Usage(1, 2, 0.5)], Usage(3, 4, 0.5))
     *_, repeated, question = listed.requests[1].prompt.conversation
     assert repeated.role == "assistant"
     assert answer.startswith(repeated.text)
@@ -209,11 +211,12 @@ async def test_an_answer_that_does_not_fit_is_asked_for_once_more(able: Able, an
     mended = ListedModel(Completion(answer, usage=Usage(1, 1)), Completion('{"age": 7}', usage=Usage(2, 2)), able=able)
     hopeless = ListedModel(answer, answer, "never asked for", able=able)
 
-    fitting = await Structured(mended).complete(request(schema=AGE))
+    with metered() as wasted:
+        fitting = await Structured(mended).complete(request(schema=AGE))
     with pytest.raises(ModelError, match=reason) as failed:
         await Structured(hopeless).complete(request(schema=AGE))
 
-    assert (fitting.text, fitting.usage) == ('{"age": 7}', Usage(3, 3))
+    assert (fitting.text, fitting.usage, wasted) == ('{"age": 7}', Usage(2, 2), [Usage(1, 1)])
     assert (failed.value.remedy, failed.value.kind, len(hopeless.requests)) == ("fall back", "garbage", 2)
 
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from carrier.errors import Ailment, ModelError, Remedy
 from carrier.interfaces import prices_of
+from carrier.metering import metered
 from carrier.models.asking import Able, Asked
 from carrier.models.chain import Chain
 from carrier.models.guarded import Guarded, Shared
@@ -17,7 +18,7 @@ from carrier.models.replay import Recording
 from carrier.models.structured import Structured
 from carrier.models.text_tools import TextTools
 from carrier.testing.models import Answer, ListedModel, VirtualClock, calls
-from carrier.types import UNPRICED, ActionCall, Completion, ModelLimits, Prices, Prompt, Request, Said, Usage
+from carrier.types.models import UNPRICED, ActionCall, Completion, ModelLimits, Prices, Prompt, Request, Said, Usage
 
 REQUEST = Request(Prompt("Be kind.", (Said("user", "hello"),)))
 NO_LIMITS = ModelLimits()
@@ -175,10 +176,12 @@ async def test_arguments_count_as_part_of_the_answer(clock: VirtualClock) -> Non
 
 
 async def test_nobody_asks_for_a_hundred_actions_at_once(clock: VirtualClock) -> None:
-    many = Completion("", tuple(ActionCall(str(number), "roll", {}) for number in range(100)))
+    many = Completion("", tuple(ActionCall(str(number), "roll", {}) for number in range(100)), Usage(5, 900))
 
-    with pytest.raises(ModelError, match="it asked for 100 actions at once"):
+    with metered() as wasted, pytest.raises(ModelError, match="it asked for 100 actions at once"):
         await guarded(ListedModel(many), clock).complete(REQUEST)
+
+    assert wasted == [Usage(5, 900)]
 
 
 async def test_an_empty_answer_is_an_answer(clock: VirtualClock) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from carrier.models.chat_form import ToolNames
 from carrier.models.choosing import VENDORS
 from carrier.models.loading import load_litellm
-from carrier.types import Tool
+from carrier.types.models import Tool
 
 
 def test_names_no_model_may_read_find_their_way_back() -> None:

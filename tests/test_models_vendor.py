@@ -12,6 +12,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from carrier.errors import ModelError
+from carrier.metering import metered
 from carrier.models.asking import Able, Asked
 from carrier.models.clock import SystemClock
 from carrier.models.guarded import Guarded, Shared
@@ -19,7 +20,7 @@ from carrier.models.loading import close_connections, load_litellm
 from carrier.models.opening import Models
 from carrier.models.vendor import VendorModel
 from carrier.testing.openai_server import Answer, OpenAIServer, openai_server
-from carrier.types import (
+from carrier.types.models import (
     UNPRICED,
     ActionCall,
     Completion,
@@ -180,9 +181,23 @@ async def test_what_does_not_pass_is_not_tried_again(
 async def test_a_call_with_broken_json_is_asked_for_again(server: OpenAIServer) -> None:
     broken, whole = Answer(calls=(("maps_find", '{"place":'),)), Answer(calls=(("maps_find", "{}"),))
 
-    answer = await guarded(server, broken, whole).complete(request(tools=(FIND,)))
+    with metered() as wasted:
+        answer = await guarded(server, broken, whole).complete(request(tools=(FIND,)))
 
     assert [dict(call.arguments) for call in answer.calls] == [{}]
+    assert [(used.tokens_in, used.tokens_out) for used in wasted] == [(5, 1)]
+
+
+@pytest.mark.parametrize("way", ["whole", "streamed"])
+async def test_of_a_server_that_does_not_say_what_it_took_the_words_are_counted(server: OpenAIServer, way: str) -> None:
+    vendor = model(server, Answer("Good day, Anna.", counts=False), input_cost_per_token=0.5, output_cost_per_token=1.0)
+
+    answer = await vendor.complete(request()) if way == "whole" else (await streamed(vendor, request()))[1]
+
+    used = answer.usage
+    assert used.tokens_in >= 5
+    assert 3 <= used.tokens_out <= 12
+    assert used.cost == used.tokens_in * 0.5 + used.tokens_out
 
 
 async def test_no_answer_within_the_timeout_is_an_error(server: OpenAIServer) -> None:

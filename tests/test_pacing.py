@@ -11,7 +11,7 @@ from carrier.runtime.inbox import Inbox
 from carrier.runtime.pacing import Pace
 from carrier.testing.projects import SMALL, write
 from carrier.testing.runtimes import little_host
-from carrier.types import AgentLimits
+from carrier.types.agents import AgentLimits
 
 TWO_A_MINUTE = AgentLimits(messages=2, per=60.0)
 

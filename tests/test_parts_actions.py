@@ -17,7 +17,8 @@ from carrier.interfaces import Action
 from carrier.registry import ACTIONS, UnknownPart, find
 from carrier.testing.turns import TurnMaker
 from carrier.threads import Pool
-from carrier.types import SILENCE, ActionDefinition, CallExample
+from carrier.types.agents import ActionDefinition, CallExample
+from carrier.types.talk import SILENCE
 
 ROOT = Path(__file__).parent.parent
 

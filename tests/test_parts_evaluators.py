@@ -10,7 +10,8 @@ from carrier.evaluators.facts import Facts
 from carrier.evaluators.no_secrets import NoSecrets
 from carrier.interfaces import Exchange
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Message, TemplateFile
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Message
 
 SECRET = "p@ss/wörd+1234"
 SECRETS = (SECRET, "abc", "")

@@ -15,8 +15,12 @@ from carrier.providers.time import Time
 from carrier.registry import PROVIDERS, find
 from carrier.templates import Templates
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Character as Person
-from carrier.types import Example, Line, Lorebook, LoreEntry, Memory, MemorySettings, Recalled, TemplateFile
+from carrier.types.agents import MemorySettings
+from carrier.types.characters import Character as Person
+from carrier.types.characters import Example, Lorebook, LoreEntry
+from carrier.types.memory import Memory, Recalled
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Line
 
 ROOT = Path(__file__).parent.parent
 

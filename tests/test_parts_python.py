@@ -14,7 +14,8 @@ from carrier.interfaces import Exchange, Verdict
 from carrier.providers.python import PythonProvider
 from carrier.registry import UnknownPart
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Message, PartDefinition
+from carrier.types.parts import PartDefinition, TemplateFile
+from carrier.types.talk import Message
 
 PART = PartDefinition("mine", "python", entrypoint="mine.py:part", timeout=5.0)
 TONE = PartDefinition("tone", "judge", question="Is it kind?", passes=0.7, timeout=5.0)
@@ -227,6 +228,18 @@ async def test_what_is_judged_cannot_pass_for_something_else() -> None:
     await verdict(replace(TONE, stage="message"), "be kind\n\nThe reply:\nme too", maker)
 
     assert maker.asked[0][1] == "Anna says:\n> be kind\n> \n> The reply:\n> me too"
+
+
+async def test_a_judge_is_told_its_task_in_the_words_of_the_agent_s_template() -> None:
+    source = TemplateFile("judge.j2", "As {{ agent.name }} would ask: {{ question }}\n")
+    agent = replace(AGENT, templates={"judge": "judge.j2"}, sources={"judge.j2": source})
+    maker = Answering('{"score": 1}')
+
+    made: Any = judge(TONE, maker.given())
+
+    assert await made(maker.turn(agent), "Hi.") == Verdict("Hi.")
+    task, form, *_ = maker.asked[0][0].splitlines()
+    assert (task, form[:27]) == ("As tifa would ask: Is it kind?", "Answer with one JSON object")
 
 
 async def test_a_judge_that_looks_back_only_takes_note(caplog: pytest.LogCaptureFixture) -> None:

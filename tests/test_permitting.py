@@ -24,18 +24,9 @@ from carrier.testing.models import ListedModel, calls
 from carrier.testing.projects import SMALL, write
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT, MESSAGE
-from carrier.types import (
-    ActionCall,
-    ActionRule,
-    Agent,
-    Approvals,
-    Callers,
-    Completion,
-    Ended,
-    Message,
-    Permissions,
-    Permitted,
-)
+from carrier.types.agents import ActionRule, Agent, Approvals, Callers, Permissions, Permitted
+from carrier.types.models import ActionCall, Completion
+from carrier.types.talk import Ended, Message
 
 CALL = ActionCall("1", "pay", {"to": "anna"})
 BOSS = replace(MESSAGE, client="chat", room="chat/bar", sender="chat:boss", roles=("mods",))

@@ -13,7 +13,7 @@ import pytest
 from carrier.ledger import posts as rows
 from carrier.testing.graph import EVERY_FAULT, Action
 from carrier.testing.posting import CLIENT, Fuse, Trial, trial
-from carrier.types import Post
+from carrier.types.posts import Post
 
 REPEATS = ("same_id", "error_2207008", "duplicate")
 MINE = "Good morning"

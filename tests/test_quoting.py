@@ -11,7 +11,7 @@ from carrier.models.marked import Marked
 from carrier.quoting import clean, clean_name, folded, key, quoted, quoted_lines
 from carrier.templates import phrase
 from carrier.testing.models import ListedModel
-from carrier.types import Prompt, Request, Said
+from carrier.types.models import Prompt, Request, Said
 
 FLAG = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 

@@ -19,16 +19,9 @@ from carrier.templates import Templates
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import (
-    ActionCall,
-    ActionDefinition,
-    ActionResult,
-    Agent,
-    Completion,
-    Permissions,
-    Permitted,
-    TemplateFile,
-)
+from carrier.types.agents import ActionDefinition, Agent, Permissions, Permitted
+from carrier.types.models import ActionCall, ActionResult, Completion
+from carrier.types.parts import TemplateFile
 
 ROOT = Path(__file__).parent.parent
 SHOWN = "{% for it in recent_actions %}{{ it.name }}({{ it.arguments }}) {{ it.status }} {{ it.text }}\n{% endfor %}"

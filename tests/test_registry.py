@@ -17,7 +17,7 @@ CODE = '''\
 """A shop's parts for its agents."""
 
 from carrier.interfaces import Verdict
-from carrier.types import Completion
+from carrier.types.models import Completion
 from pydantic import BaseModel
 
 

@@ -15,7 +15,7 @@ from carrier.config.catalog import load
 from carrier.host import Host, running
 from carrier.testing.hosts import until
 from carrier.testing.projects import Project, project
-from carrier.types import Agent
+from carrier.types.agents import Agent
 
 HOST = "name: demo\nembeddings: { use: none }\nmodels: { large: scripted/default, small: scripted/default }\n"
 OLD, NEW = (f"description: Keeps the {what}.\ncharacter: {{ bio: Keeps it. }}\n" for what in ("bar", "den"))

@@ -19,7 +19,7 @@ from carrier.runtime.supervisor import LivingClient
 from carrier.testing.clients import MadeClient
 from carrier.testing.hosts import until
 from carrier.testing.projects import Project, project
-from carrier.types import Message
+from carrier.types.talk import Message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ from carrier.testing.clients import LonelyClient, MadeClient, ReadyClient
 from carrier.testing.hosts import running_host, until
 from carrier.testing.platform import Platform, local_platform
 from carrier.testing.projects import Project, project
-from carrier.types import Message
+from carrier.types.talk import Message
 
 CHAT = "kind: client\nname: chat\ntype: carrier.testing.clients:{}\nagent: tifa\n"
 DICE = "def roll() -> int:\n    return 4\n"

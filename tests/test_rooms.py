@@ -15,7 +15,7 @@ from carrier.ledger.tables import outbox, turns
 from carrier.testing.hosts import running_host, until
 from carrier.testing.projects import Project, project
 from carrier.testing.square import Square, square
-from carrier.types import Line
+from carrier.types.talk import Line
 
 FILES = {
     "carrier.yaml": """\

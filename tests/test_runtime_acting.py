@@ -14,7 +14,9 @@ from carrier.runtime.acting import MOST_CALLS, TOO_MANY
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import ActionCall, AgentLimits, Completion, RoomRules
+from carrier.types.agents import AgentLimits
+from carrier.types.clients import RoomRules
+from carrier.types.models import ActionCall, Completion
 
 SIDES = {"type": "object", "properties": {"sides": {"type": "integer"}}, "required": ["sides"]}
 

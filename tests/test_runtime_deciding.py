@@ -14,7 +14,9 @@ from carrier.runtime import runtime as runtime_module
 from carrier.testing.models import Answer, ListedModel
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import AgentLimits, Completion, Ended, Message, Request, Words
+from carrier.types.agents import AgentLimits, Words
+from carrier.types.models import Completion, Request
+from carrier.types.talk import Ended, Message
 
 DECIDING = replace(AGENT, respond="decide", words=Words(failed="Sorry."))
 

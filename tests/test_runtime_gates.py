@@ -14,7 +14,8 @@ from carrier.runtime.watchers import Piece
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
-from carrier.types import Ended, Message, Words
+from carrier.types.agents import Words
+from carrier.types.talk import Ended, Message
 
 CAREFUL = replace(AGENT, words=Words(failed="Sorry.", held="I may not say."))
 
@@ -211,6 +212,20 @@ async def test_a_message_that_a_check_holds_ends_the_turn_before_any_model(host:
     ended = await host.ask("you fool")
 
     assert (ended.outcome, ended.texts, model.requests) == ("held", ("I may not say.",), [])
+
+
+async def test_a_gate_that_cannot_ask_its_model_says_why_and_no_more(
+    host: LittleHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ask(turn: Turn, text: str) -> Verdict:
+        raise ModelError("listed/model", "the budget team is spent", "stop")
+
+    host.add(gates={"polite": Judging(ask)})
+
+    assert (await host.ask()).outcome == "held"
+    [record] = [each for each in caplog.records if "the gate polite failed" in each.message]
+    assert "the budget team is spent" in record.message
+    assert not record.exc_info
 
 
 async def test_a_check_that_breaks_holds_the_message(host: LittleHost) -> None:

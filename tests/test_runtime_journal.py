@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from carrier.ledger.engine import Ledger, open_ledger
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal, Write
-from carrier.types import ActionCall, ActionResult, Completion
+from carrier.types.models import ActionCall, ActionResult, Completion
 
 
 @pytest.fixture

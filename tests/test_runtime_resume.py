@@ -14,7 +14,8 @@ from carrier.ledger.turns import journal_of
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import ActionCall, Completion, Message, Request
+from carrier.types.models import ActionCall, Completion, Request
+from carrier.types.talk import Message
 
 MESSAGE = Message("chat", "1", "chat/a", "chat:anna", "Roll!", sender_name="Anna", to="tifa")
 

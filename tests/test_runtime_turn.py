@@ -16,15 +16,10 @@ from carrier.runtime import state as state_module
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import (
-    AgentLimits,
-    Attachment,
-    Completion,
-    Memory,
-    MemorySettings,
-    Request,
-    Words,
-)
+from carrier.types.agents import AgentLimits, MemorySettings, Words
+from carrier.types.memory import Memory
+from carrier.types.models import Completion, Request
+from carrier.types.talk import Attachment
 
 SORRY = replace(AGENT, words=Words(failed="Sorry."))
 

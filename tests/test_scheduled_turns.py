@@ -22,7 +22,9 @@ from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import Doing, Judging, LittleHost
 from carrier.testing.schedules import START, LittleScheduler, VirtualWall, schedule, words
 from carrier.testing.turns import AGENT
-from carrier.types import ActionCall, Agent, Approvals, Schedule, Words
+from carrier.types.agents import Agent, Approvals, Words
+from carrier.types.models import ActionCall
+from carrier.types.schedules import Schedule
 
 HOUR = timedelta(hours=1)
 WRITE = words("Wish the channel a good night.", generated=True)

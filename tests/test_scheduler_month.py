@@ -25,7 +25,7 @@ from carrier.scheduler.filing import moment
 from carrier.scheduler.scheduler import Scheduler
 from carrier.testing.schedules import VirtualWall, schedule
 from carrier.testing.turns import AGENT
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 T = TypeVar("T")
 

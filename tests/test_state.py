@@ -20,10 +20,14 @@ from carrier.providers.knowledge import Knowledge as KnowledgeProvider
 from carrier.providers.room import Room
 from carrier.runtime import knowledge
 from carrier.runtime.knowledge import PASSAGE, Documents, passages
+from carrier.runtime.state import State, compose_context
 from carrier.testing.models import ListedModel, calls
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, MESSAGE, TurnMaker
-from carrier.types import Agent, Goal, Knowledge, Memory, MemorySettings, Person, Recalled
+from carrier.types.agents import Agent, Knowledge, MemorySettings
+from carrier.types.memory import Goal, Memory, Recalled
+from carrier.types.models import Tool
+from carrier.types.talk import Line, Person
 
 
 @pytest.fixture
@@ -280,6 +284,31 @@ async def test_no_provider_takes_more_than_its_share(host: LittleHost) -> None:
 
     assert prompt.startswith("fact 0,fact 1, 200\n")
     assert prompt.endswith("--- left out ---\nmemories: the last 7 of 9\nstock: 3800 of 4000 characters")
+
+
+async def test_a_fact_that_is_told_of_somebody_does_not_come_up_in_memory_too(host: LittleHost) -> None:
+    dog, cat = fact("has a dog"), fact("has a cat", number=2)
+
+    async def facts(turn: Turn) -> list[Memory]:
+        return [dog]
+
+    async def memories(turn: Turn) -> list[Recalled]:
+        return [Recalled(dog, 0.9), Recalled(cat, 0.5)]
+
+    chat = "{{ facts | map(attribute='text') | list }} {{ memories | map(attribute='memory.text') | list }}"
+    runtime = host.add(providers={"facts": facts, "memories": memories}, chat=chat)
+
+    assert (await runtime.render(host.message("so?"))).startswith("['has a dog'] ['has a cat']\n")
+
+
+async def test_what_a_model_may_call_takes_its_place_from_the_recent_lines() -> None:
+    line, tool = Line("1", "Anna", "x" * 400, 1, False, "api:anna"), Tool("look", "x" * 800, {"type": "object"})
+    state = State({"recent_messages": [line] * 3})
+
+    def lines(*tools: Tool) -> int:
+        return len(compose_context(small(600), "", MESSAGE, state, tools).conversation) - 1
+
+    assert (lines(), lines(tool)) == (3, 2)
 
 
 async def test_what_fits_leaves_nothing_out(host: LittleHost) -> None:

@@ -23,7 +23,10 @@ from carrier.testing.projects import project
 from carrier.testing.runtimes import LittleHost, little_host
 from carrier.testing.turns import AGENT, TurnMaker
 from carrier.trying import trials, tried
-from carrier.types import Agent, Line, Summary, TemplateFile
+from carrier.types.agents import Agent
+from carrier.types.memory import Summary
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Line
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 SOURCES = {name: TemplateFile(name, (TEMPLATES / name).read_text()) for name in ("summary.j2", "facts.j2")}
@@ -105,6 +108,12 @@ async def take_back(host: LittleHost, number: int, forget: bool = True) -> None:
     """The message of that number is deleted on its platform."""
     ids = [f"api:m{number}"]
     await host.ledger.write(partial(changes.withdraw, clock=host.ledger.clock, ids=ids, forget=forget))
+
+
+async def say_otherwise(host: LittleHost, number: int, text: str) -> None:
+    """The message of that number is edited on its platform."""
+    message = replace(host.message(text, room="bar"), platform_id=f"m{number}")
+    await host.ledger.write(partial(changes.edit, clock=host.ledger.clock, message=message, follow=True))
 
 
 async def test_it_goes_on_from_the_one_before_with_what_people_and_the_agent_said_since(host: LittleHost) -> None:
@@ -225,6 +234,39 @@ async def test_it_is_dropped_with_what_was_taken_back_and_made_anew_of_what_is_l
     assert asked.conversation[-1].text.endswith("Anna: hello\nTifa: ok\nAnna: well")
 
 
+async def test_it_is_dropped_with_what_was_said_otherwise_and_made_anew_of_what_is_said_now(host: LittleHost) -> None:
+    small = summing_up(host, "Anna hides gold.", "Anna came.")
+    await hear(host, "I hide gold", "hello")
+    await look_back(host)
+
+    await say_otherwise(host, 1, "I hide")
+    assert await summary(host) == ""
+
+    await hear(host, "well")
+    await look_back(host)
+    assert await summary(host) == "Anna came."
+    assert "gold" not in str(small.requests[1])
+
+
+async def test_what_was_said_otherwise_while_it_was_written_is_not_in_it(host: LittleHost) -> None:
+    small = summing_up(host, "Anna hides gold.", "Anna came.")
+    complete = small.complete
+
+    async def meanwhile(request: Any) -> Any:
+        if not small.requests:
+            await say_otherwise(host, 1, "I hide")
+        return await complete(request)
+
+    small.complete = meanwhile  # type: ignore[method-assign]
+    await hear(host, "I hide gold", "hello")
+    await look_back(host)
+    assert await summary(host) == ""
+
+    await hear(host, "well")
+    await look_back(host)
+    assert await summary(host) == "Anna came."
+
+
 async def test_what_it_does_not_reach_leaves_it(host: LittleHost) -> None:
     summing_up(host, "short")
     await hear(host, "a", "b")
@@ -284,6 +326,17 @@ async def test_whoever_is_forgotten_is_so_in_every_summary(host: LittleHost, tmp
     await Forgetting(host.ledger, host.memories, tmp_path, host.handovers).person("api:anna")
 
     assert [await summary(host, room) for room in ("bar", "pub", "yard")] == ["", "", "Ben in the yard"]
+
+
+async def test_whoever_is_forgotten_is_named_in_no_summary(host: LittleHost, tmp_path: Path) -> None:
+    summing_up(host, "Ben misses ANNA.", "Ben met Annabel.", "Anna came.")
+    for room, name in (("bar", "Ben"), ("pub", "Ben"), ("yard", "Anna")):
+        await hear(host, "a", "b", room=room, name=name)
+        await look_back(host)
+
+    await Forgetting(host.ledger, host.memories, tmp_path, host.handovers).person("api:anna")
+
+    assert [await summary(host, room) for room in ("bar", "pub", "yard")] == ["", "Ben met Annabel.", ""]
 
 
 # --- from files to the prompt ----------------------------------------------------------------------------------------

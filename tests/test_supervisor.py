@@ -15,7 +15,8 @@ from carrier.ledger.tables import outbox
 from carrier.runtime.outbox import Sender
 from carrier.runtime.supervisor import LivingClient
 from carrier.testing.clients import Delivered, FakeClient
-from carrier.types import ClientDefinition, Message, Outgoing
+from carrier.types.clients import ClientDefinition
+from carrier.types.talk import Message, Outgoing
 
 HELLO = Message("chat", "1", "chat/a", "chat:anna", "Hello")
 

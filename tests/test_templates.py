@@ -7,7 +7,8 @@ import pytest
 
 from carrier.errors import TemplateError
 from carrier.templates import Templates, includes, phrase, reason, variables
-from carrier.types import Line, TemplateFile
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Line
 
 
 def templates(**sources: str) -> Templates:

@@ -20,7 +20,9 @@ from carrier.testing.models import ListedModel, VirtualClock, calls
 from carrier.testing.projects import project
 from carrier.testing.runtimes import Doing, LittleHost, little_host
 from carrier.testing.turns import AGENT
-from carrier.types import Budget, Lane, Message, ModelLimits, ModelProfile, Prompt, Request, Said, Usage, Words
+from carrier.types.agents import Budget, Words
+from carrier.types.models import ModelLimits, ModelProfile, Prompt, Request, Said, Usage
+from carrier.types.talk import Lane, Message
 
 WAITING = replace(AGENT, when_down="wait", words=Words(failed="Later, please."))
 CLOUD = replace(AGENT, name="cloud")
@@ -201,7 +203,7 @@ models: { large: { use: "models/unwell.py:Unwell", limits: { requests: 600/min }
 from pathlib import Path
 
 from carrier.errors import ModelError
-from carrier.types import Completion
+from carrier.types.models import Completion
 
 WELL = Path(__file__).parent.parent / "well"
 

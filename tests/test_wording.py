@@ -6,7 +6,10 @@ import pytest
 
 from carrier.runtime.wording import foreign, weighed, written
 from carrier.testing.turns import AGENT
-from carrier.types import ActionCall, Character, Goal, TemplateFile
+from carrier.types.characters import Character
+from carrier.types.memory import Goal
+from carrier.types.models import ActionCall
+from carrier.types.parts import TemplateFile
 
 SAID = (
     "Please pay Anna 250 kr for the lamp in acme/garden, see https://good.example/bill?id=7 - mail anna@good.example."

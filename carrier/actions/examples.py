@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from carrier.arguments import wrong_arguments
 from carrier.registry import UnknownPart
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 
 def shown(definition: ActionDefinition, parameters: Mapping[str, object], summary: str = "") -> str:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from carrier.interfaces import Done, Given, HandOver, Turn
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 
 class HandTo:

@@ -20,7 +20,7 @@ from carrier.errors import ActionError, TemplateError
 from carrier.interfaces import Given, Turn
 from carrier.registry import UnknownPart
 from carrier.templates import address, reason, value, variables
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 if TYPE_CHECKING:
     import httpx

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from carrier.interfaces import Given, Turn
-from carrier.types import SILENCE, Response
+from carrier.types.talk import SILENCE, Response
 
 
 class Ignore:

@@ -20,7 +20,7 @@ from carrier.egress import Forbidden
 from carrier.errors import ActionError
 from carrier.interfaces import Action, Given, Turn
 from carrier.registry import UnknownPart
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 if TYPE_CHECKING:
     import httpx

@@ -17,7 +17,7 @@ from carrier.functions import load
 from carrier.interfaces import Given, Turn
 from carrier.registry import UnknownPart
 from carrier.threads import Pool
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from carrier.dates import day
 from carrier.interfaces import Given, Turn
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 DOCUMENTS = 4
 

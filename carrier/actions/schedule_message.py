@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.errors import ActionError
 from carrier.interfaces import Done, Given, SayLater, Turn, Unsay
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 FARTHEST = timedelta(days=366)
 ID_LETTERS = 10

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from carrier.config.models.values import RoomName
 from carrier.interfaces import Done, Given, SayIn, Turn
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 
 class SendMessage:

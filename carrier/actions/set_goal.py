@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from carrier.errors import ActionError
 from carrier.interfaces import Done, Given, Turn
-from carrier.types import ActionDefinition, Goal, GoalChange, Whose
+from carrier.types.agents import ActionDefinition
+from carrier.types.memory import Goal, GoalChange, Whose
 
 CHANGES: Mapping[str, Literal["set", "progress", "done", "dropped"]] = MappingProxyType(
     {"set": "set", "progress": "progress", "done": "done", "drop": "dropped"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -28,13 +28,30 @@ from carrier.errors import ClientError, Conflict, LedgerError, Overloaded, Templ
 from carrier.host import Host
 from carrier.ledger import rooms
 from carrier.runtime.watchers import Piece
-from carrier.types import Message
+from carrier.types.talk import Message
 
 BODY_BESIDE_THE_FILE = 1_000_000
 WORKERS = 2
 """Templates that callers bring are rendered so many at once."""
 
 Handler = Callable[[Host, Request], Awaitable[Response]]
+PUBLISHED: Sequence[tuple[str, str, Handler]] = (
+    ("/posts", "GET", posts.listed),
+    ("/posts", "POST", posts.make),
+    ("/posts/files", "POST", posts.keep),
+    ("/posts/{id}", "GET", posts.shown),
+    ("/posts/{id}/{what}", "POST", posts.change),
+    ("/clients/{client}/limits", "GET", posts.limits),
+    ("/clients/{client}/token", "GET", posts.token),
+    ("/hooks/{name}", "GET", hooks.ask),
+    ("/hooks/{name}", "POST", hooks.tell),
+    ("/schedules", "GET", scheduling.schedules),
+    ("/schedules/calendar", "GET", scheduling.days),
+    ("/schedules/clock", "POST", scheduling.trust_clock),
+    ("/schedules/{name}/slots", "GET", scheduling.history),
+    ("/schedules/{name}/{what}", "POST", scheduling.control),
+)
+"""Of what goes out unasked, and what platforms tell of it."""
 
 
 def make_app(host: Host, token: str, name: str = "localhost", patience: float = PATIENCE) -> Starlette:
@@ -58,20 +75,7 @@ def make_app(host: Host, token: str, name: str = "localhost", patience: float = 
         ("/handovers/end", "POST", standing.end_handover),
         ("/later", "GET", standing.waiting),
         ("/later/{id}/cancel", "POST", standing.cancel),
-        ("/posts", "GET", posts.listed),
-        ("/posts", "POST", posts.make),
-        ("/posts/files", "POST", posts.keep),
-        ("/posts/{id}", "GET", posts.shown),
-        ("/posts/{id}/{what}", "POST", posts.change),
-        ("/clients/{client}/limits", "GET", posts.limits),
-        ("/clients/{client}/token", "GET", posts.token),
-        ("/hooks/{name}", "GET", hooks.ask),
-        ("/hooks/{name}", "POST", hooks.tell),
-        ("/schedules", "GET", scheduling.schedules),
-        ("/schedules/calendar", "GET", scheduling.days),
-        ("/schedules/clock", "POST", scheduling.trust_clock),
-        ("/schedules/{name}/slots", "GET", scheduling.history),
-        ("/schedules/{name}/{what}", "POST", scheduling.control),
+        *PUBLISHED,
         ("/turns/{turn:path}", "GET", turn),
         ("/{agent}/message", "POST", partial(message, patience=patience)),
         ("/{agent}/render", "POST", partial(render, at_once=asyncio.Semaphore(WORKERS))),

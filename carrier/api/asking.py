@@ -15,7 +15,8 @@ from carrier.ledger import turns as rows
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import turn_id
 from carrier.runtime.watchers import Piece, Watcher
-from carrier.types import Ended, Message, TemplateFile
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Ended, Message
 
 PATIENCE = 60.0
 """Seconds that a caller is kept waiting; the turn goes on without it."""

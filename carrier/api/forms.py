@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from carrier.config.catalog import HostLimits
 from carrier.ledger.forms import storable
-from carrier.types import Attachment, Ended, Message
+from carrier.types.talk import Attachment, Ended, Message
 
 CLIENT = "api"
 MOST_TEXT_OF_A_FILE = 50_000

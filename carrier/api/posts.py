@@ -17,7 +17,7 @@ from carrier.host import Host
 from carrier.ledger import posts as rows
 from carrier.runtime.editing import requests
 from carrier.scheduler.filing import moment
-from carrier.types import Fit, Post, PostContent, PostKind, PostTag
+from carrier.types.posts import Fit, Post, PostContent, PostKind, PostTag
 
 
 class NewPostForm(BaseModel):

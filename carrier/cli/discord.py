@@ -12,7 +12,7 @@ from carrier.errors import CarrierError
 
 if TYPE_CHECKING:
     from carrier.config.catalog import Catalog
-    from carrier.types import ClientDefinition
+    from carrier.types.clients import ClientDefinition
 
 app = typer.Typer(help="Bots on Discord.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -24,7 +24,7 @@ from carrier.cli.project import AsJson, Project
 
 if TYPE_CHECKING:
     from carrier.config.catalog import Catalog
-    from carrier.types import Choice, ModelProfile
+    from carrier.types.models import Choice, ModelProfile
 
 DISK_LITTLE, DISK_NONE = 1_000_000_000, 100_000_000
 """Bytes that should be free, and that have to be."""

@@ -48,7 +48,7 @@ def _report(project: Project, strict: bool) -> "Report":
 
     began = time.perf_counter()
     catalog = project.load()
-    found = [*catalog.problems, *_in_code(catalog)]
+    found = [*catalog.problems, *_when_made(catalog)]
     problems = [replace(each, severity="error") if strict else each for each in found]
     return Report(
         problems=problems,
@@ -61,10 +61,14 @@ def _report(project: Project, strict: bool) -> "Report":
     )
 
 
-def _in_code(catalog: "Catalog") -> Iterator["Problem"]:
-    """Examples that operators' functions do not take. They are imported to see what they do, as the host imports them:
-    without an example nothing is."""
-    found = {key: action for key, action in catalog.actions.items() if action.type == "python" and action.examples}
+def _when_made(catalog: "Catalog") -> Iterator["Problem"]:
+    """What shows only when actions are made: requests that would never be sent, and examples that operators' functions
+    do not take. Those are imported to see what they do, as the host imports them: without an example none is."""
+    found = {
+        key: action
+        for key, action in catalog.actions.items()
+        if action.type == "http" or (action.type == "python" and action.examples)
+    }
     if not found:
         return
     from carrier.assemble import parameters_of
@@ -77,9 +81,10 @@ def _in_code(catalog: "Catalog") -> Iterator["Problem"]:
             with redirect_stdout(sys.stderr):
                 parameters = parameters_of(action)
         except LookupError as error:
-            yield definition.problem(("entrypoint",), "CAR033", str(error))
+            yield definition.problem(("entrypoint" if action.type == "python" else "request",), "CAR033", str(error))
         else:
-            yield from not_taken(definition, action.examples, parameters)
+            # Of a request its file says what it takes, and is held to it when it is read.
+            yield from not_taken(definition, action.examples, parameters) if action.type == "python" else ()
 
 
 # --- show -------------------------------------------------------------------------------------------------------------

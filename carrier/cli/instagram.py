@@ -17,7 +17,7 @@ from carrier.cli.project import AsJson
 
 if TYPE_CHECKING:
     from carrier.api.calling import Caller
-    from carrier.types import Fault
+    from carrier.types.posts import Fault
 
 app = typer.Typer(help="Look at what is to be posted on Instagram, and post it.", no_args_is_help=True)
 

@@ -12,7 +12,7 @@ from carrier.cli.project import AsJson, Project
 from carrier.errors import CarrierError
 
 if TYPE_CHECKING:
-    from carrier.types import Schedule
+    from carrier.types.schedules import Schedule
 
 app = typer.Typer(help="What agents do by the clock: when, what became of it, and what is changed about it.")
 
@@ -116,7 +116,7 @@ def explain(
     from carrier.config.models import is_zone
     from carrier.config.models.times import cron_problem
     from carrier.config.timing import next_times, told
-    from carrier.types import Schedule
+    from carrier.types.schedules import Schedule
 
     zone = timezone or context.obj.load().host.timezone
     if problem := cron_problem(cron):

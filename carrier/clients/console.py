@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 
 class ConsoleSettings(BaseModel):

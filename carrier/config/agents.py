@@ -18,42 +18,38 @@ from carrier.config.reading import Trail, Unreadable, decoded, natural
 from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
 from carrier.functions import is_in_a_file
-from carrier.types import (
+from carrier.templates import MAY_BE_LEFT_OUT
+from carrier.types.agents import (
     ActionDefinition,
     Agent,
     AgentLimits,
     Approvals,
     Budget,
-    Character,
-    Goal,
     Knowledge,
     MemorySettings,
-    ModelLimits,
-    ModelProfile,
     Permissions,
     Permitted,
-    Script,
-    TemplateFile,
     Words,
 )
+from carrier.types.characters import Character
+from carrier.types.memory import Goal
+from carrier.types.models import ModelLimits, ModelProfile, Script
+from carrier.types.parts import TemplateFile
 
 if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget as BudgetBlock
 
 GIVEN = {
-    "chat": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
+    "chat": ("agent", "message", "actions", *MAY_BE_LEFT_OUT),
     "facts": ("agent", "lines", "known"),
     "relationships": ("agent", "lines", "known", "people"),
     "summary": ("agent", "summary", "max_chars"),
     "decide": ("agent", "message", "lines"),
     "goals": ("agent", "goals", "lines"),
-    "post": ("agent", "message", "actions", "facts", "goals", "knowledge", "recent_actions", "room", "summary"),
+    "judge": ("agent", "question"),
+    "post": ("agent", "message", "actions", *MAY_BE_LEFT_OUT),
 }
-"""What each template is given; `chat` and `post` have what the agent's providers say beside it.
-
-What only some agents have is empty in the templates of the others.
-"""
-
+"""What each template is given; `chat` and `post` have what the agent's providers say beside it."""
 
 NAMED_ALONE = ("send_message",)
 """Actions that no pattern means: where they may reach has to be said."""
@@ -98,16 +94,10 @@ class Agents:
             self.names, block.evaluators, registry.EVALUATORS, "evaluator", definition, "evaluators"
         )
         chosen = self._chosen(definition, block) if context is not None else None
-        budgets = list(self._budgets(definition, block))
-        actions = [
-            action
-            for at, entry in enumerate(block.actions)
-            for action in self._named_actions(entry.name, definition, at, entry.settings)
-        ]
-        actions += self._colleagues(definition, block)
-        if None in budgets:
+        budgets, actions = self._budgets(definition, block), self._actions_of(definition, block)
+        if who is None or model is None or small is None or context is None or evaluators is None:
             return None
-        if who is None or model is None or small is None or context is None or evaluators is None or chosen is None:
+        if chosen is None or budgets is None:
             return None
         agent = Agent(
             name=definition.name,
@@ -128,7 +118,7 @@ class Agents:
             limits=_agent_limits(block),
             when_down=block.when_down,
             words=Words(block.words.failed or "", block.words.held or ""),
-            budgets=tuple(budget for budget in budgets if budget),
+            budgets=budgets,
             permissions=_permissions(block),
             rules=tuple(uses.rules(self.names, block.actions, actions, definition)),
             approvals=self._approvals(definition, block),
@@ -138,19 +128,29 @@ class Agents:
         last = self.names.around.last.agents.get(definition.name)
         return last if agent == last else replace(agent, revision=revision(agent))
 
-    def _budgets(self, definition: Definition, block: models.Agent) -> Iterator[Budget | None]:
-        """What all has to hold; None for what nobody knows: an agent does not go on without it."""
+    def _actions_of(self, definition: Definition, block: models.Agent) -> list[ActionDefinition]:
+        named = [
+            action
+            for at, entry in enumerate(block.actions)
+            for action in self._named_actions(entry.name, definition, at, entry.settings)
+        ]
+        return [*named, *self._colleagues(definition, block)]
+
+    def _budgets(self, definition: Definition, block: models.Agent) -> tuple[Budget, ...] | None:
+        """What all has to hold; None where nobody knows one of them: an agent does not go on without it."""
+        found: list[Budget] = []
         for at, written in enumerate(block.budgets):
             path: Trail = ("budgets", at)
             if not isinstance(written, str):
                 name = f"{definition.name}'s own {at + 1}"
-                yield from self._purses(name, written, (definition.name,), definition, path)
-            elif found := self.names.budgets.get(written):
+                found += self._purses(name, written, (definition.name,), definition, path)
+            elif known := self.names.budgets.get(written):
                 everybody = self.names.of(models.Agent)
                 users = tuple(name for name, (_, each) in everybody.items() if written in each.budgets)
-                yield from self._purses(written, found, users, definition, path)
+                found += self._purses(written, known, users, definition, path)
             else:
-                yield None
+                return None
+        return tuple(found)
 
     def _purses(
         self, name: str, written: "BudgetBlock", agents: tuple[str, ...], definition: Definition, path: Trail
@@ -386,8 +386,7 @@ class Agents:
                 yield name
         if "decide" in chosen or block.respond == "decide" or definition.name in self.names.deciding:
             yield "decide"
-        if "post" in chosen:
-            yield "post"
+        yield from (name for name in ("judge", "post") if name in chosen)
 
 
 def _rests_on_others(block: models.Agent) -> bool:

@@ -15,7 +15,10 @@ from carrier.config.names import Before, Names, Resolved, Told
 from carrier.config.projects import Inputs, Reading
 from carrier.config.revisions import revision
 from carrier.config.validating import secrets_in
-from carrier.types import ActionDefinition, Agent, ClientDefinition, Schedule, Script, StoreDefinition
+from carrier.types.agents import ActionDefinition, Agent
+from carrier.types.clients import ClientDefinition, StoreDefinition
+from carrier.types.models import Script
+from carrier.types.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True)

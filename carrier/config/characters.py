@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from carrier import types
 from carrier.config import models
 from carrier.config.models.character import LoreEntry, PassageFile
 from carrier.config.models.patterns import bare
 from carrier.config.reading import Trail, natural
+from carrier.types import characters
 
 _DECORATORS = r"\s*(?:^@@@?\w.*(?:\n|\Z)\s*)+"
 """Lines such as `@@depth 4`, which some programs read at the top of an entry."""
@@ -20,7 +20,7 @@ def character(
     display_name: str = "",
     card: Mapping[str, object] | None = None,
     files: Mapping[str, str] | None = None,
-) -> types.Character:
+) -> characters.Character:
     """The character of that name; a card gives every field, and a field beside it wins.
 
     `files` holds the texts of the files that the block and the card name, by their paths; see `files_of`.
@@ -28,7 +28,7 @@ def character(
     whole = laid_over(block, card)
     texts = _Texts(files or {})
     styles = {"all": whole.style.all, "chat": whole.style.chat, "post": whole.style.post}
-    return types.Character(
+    return characters.Character(
         name=name,
         display_name=display_name or whole.display_name or titled(name),
         username=whole.username,
@@ -42,7 +42,8 @@ def character(
         style={key: lines for key, lines in styles.items() if lines},
         greetings=texts.all(whole.greetings),
         message_examples=tuple(
-            tuple(types.Example(each.user, each.agent) for each in exchanges) for exchanges in whole.message_examples
+            tuple(characters.Example(each.user, each.agent) for each in exchanges)
+            for exchanges in whole.message_examples
         ),
         post_examples=texts.all(whole.post_examples),
         lorebook=_lorebook(whole, texts),
@@ -106,14 +107,14 @@ class _Texts:
         return tuple(self.one(passage) for passage in passages)
 
 
-def _lorebook(block: models.Character, texts: _Texts) -> types.Lorebook:
+def _lorebook(block: models.Character, texts: _Texts) -> characters.Lorebook:
     book = block.lorebook
     entries = tuple(_entry(entry, texts) for entry in book.entries if entry.enabled)
-    return types.Lorebook(entries, book.depth, book.characters)
+    return characters.Lorebook(entries, book.depth, book.characters)
 
 
-def _entry(entry: LoreEntry, texts: _Texts) -> types.LoreEntry:
-    return types.LoreEntry(
+def _entry(entry: LoreEntry, texts: _Texts) -> characters.LoreEntry:
+    return characters.LoreEntry(
         content=_without_decorators(texts.one(entry.content)),
         keys=tuple(bare(key) for key in entry.keys) if entry.regex else entry.keys,
         secondary_keys=() if entry.regex else entry.secondary_keys,

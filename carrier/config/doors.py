@@ -4,7 +4,7 @@ from carrier.config import models
 from carrier.config.models.doors import Access as AccessBlock
 from carrier.config.models.doors import ClientLimits
 from carrier.config.models.doors import Route as RouteBlock
-from carrier.types import Access, ClientRules, RoomRules, Route
+from carrier.types.clients import Access, ClientRules, RoomRules, Route
 
 
 def client_rules(block: models.Client) -> ClientRules:

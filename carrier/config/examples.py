@@ -8,7 +8,7 @@ from carrier.config.definitions import Definition
 from carrier.config.diagnostics import Problem
 from carrier.config.models.parameters import object_schema
 from carrier.config.reading import natural
-from carrier.types import CallExample
+from carrier.types.agents import CallExample
 
 
 def of(block: models.Action) -> tuple[CallExample, ...]:

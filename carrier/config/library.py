@@ -8,7 +8,7 @@ from pathlib import Path
 from carrier import templates
 from carrier.config.diagnostics import Problem, closest, suggestion
 from carrier.errors import TemplateError
-from carrier.types import TemplateFile
+from carrier.types.parts import TemplateFile
 
 
 @dataclass(frozen=True, slots=True)

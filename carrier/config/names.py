@@ -18,7 +18,11 @@ from carrier.config.library import Library
 from carrier.config.reading import Trail, natural
 from carrier.config.validating import secrets_in, validated
 from carrier.functions import find
-from carrier.types import ActionDefinition, Agent, ClientDefinition, PartFile, Schedule, Script, StoreDefinition
+from carrier.types.agents import ActionDefinition, Agent
+from carrier.types.clients import ClientDefinition, StoreDefinition
+from carrier.types.models import Script
+from carrier.types.parts import PartFile
+from carrier.types.schedules import Schedule
 
 if TYPE_CHECKING:
     from carrier.config.models.budgets import Budget

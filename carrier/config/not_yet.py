@@ -31,14 +31,6 @@ def _of_ours(value: object) -> bool:
     return value not in ("console", "discord", "instagram") and value in types_of("client")
 
 
-def _is(written: str) -> Callable[[object], bool]:
-    return lambda value: value == written
-
-
-def _always(value: object) -> bool:
-    return True
-
-
 _WORDS = (
     _Word("host", "embeddings.use", "error", _other_than("builtin", "none")),
     _Word("host", "retention", "warning"),

@@ -9,7 +9,7 @@ from carrier.config.entrypoints import Code
 from carrier.config.names import Names
 from carrier.config.reading import Trail
 from carrier.config.validating import validated
-from carrier.types import PartDefinition, PartUse
+from carrier.types.parts import PartDefinition, PartUse
 
 Part = models.Provider | models.Evaluator
 

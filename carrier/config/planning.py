@@ -12,7 +12,8 @@ from carrier.config.catalog import Catalog
 from carrier.config.diagnostics import Problem
 from carrier.config.revisions import digest
 from carrier.config.timing import next_times
-from carrier.types import Schedule, TemplateFile
+from carrier.types.parts import TemplateFile
+from carrier.types.schedules import Schedule
 
 T = TypeVar("T")
 

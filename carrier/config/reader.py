@@ -12,7 +12,7 @@ from carrier.config.memo import Memo
 from carrier.config.names import Told
 from carrier.config.reading import Document, Unreadable, decoded, read
 from carrier.config.validating import breaks
-from carrier.types import TemplateFile
+from carrier.types.parts import TemplateFile
 
 
 class Reader:

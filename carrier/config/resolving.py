@@ -16,7 +16,11 @@ from carrier.config.revisions import digest, revision
 from carrier.config.schedules import Schedules
 from carrier.config.validating import breaks, secrets_in
 from carrier.functions import is_in_a_file
-from carrier.types import ActionDefinition, Agent, ClientDefinition, PartFile, Schedule, Script, StoreDefinition
+from carrier.types.agents import ActionDefinition, Agent
+from carrier.types.clients import ClientDefinition, StoreDefinition
+from carrier.types.models import Script
+from carrier.types.parts import PartFile
+from carrier.types.schedules import Schedule
 
 B = TypeVar("B", bound=models.Described)
 T = TypeVar("T")

@@ -11,7 +11,9 @@ from carrier.config.models.text import Generated, TextFile
 from carrier.config.names import Names
 from carrier.config.reading import Trail
 from carrier.config.revisions import revision
-from carrier.types import Making, Pick, PostPlan, PostTag, Schedule, TemplateFile, Wording
+from carrier.types.parts import TemplateFile
+from carrier.types.posts import PostTag
+from carrier.types.schedules import Making, Pick, PostPlan, Schedule, Wording
 
 _WORK = {"post", "say", "task", "client"}
 """Keys that say what is done, not when."""

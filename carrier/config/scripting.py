@@ -9,7 +9,7 @@ from carrier.config.definitions import Definition
 from carrier.config.diagnostics import Problem, suggestion
 from carrier.config.reading import Trail, natural
 from carrier.errors import TemplateError
-from carrier.types import Script, ScriptRule, ScriptStep
+from carrier.types.models import Script, ScriptRule, ScriptStep
 
 GIVEN = ("user", "agent", "text", "result")
 """What every text of a script is given, beside the named groups of its rule's patterns."""

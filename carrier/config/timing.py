@@ -8,7 +8,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from carrier.config.models.times import cron_line, local_time
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 _MONDAY = datetime(2024, 1, 1)
 """Midnight by the schedule's clock, in winter time, that intervals are counted from."""

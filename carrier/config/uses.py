@@ -10,7 +10,7 @@ from carrier.config.models.rates import SECONDS
 from carrier.config.models.use import Callers as CallersBlock
 from carrier.config.names import Names
 from carrier.config.validating import validated
-from carrier.types import ActionDefinition, ActionRule, Callers
+from carrier.types.agents import ActionDefinition, ActionRule, Callers
 
 
 def rule(action: str, said: models.Use, shared: bool = False) -> ActionRule | None:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from carrier.evaluators.founding import as_said, by_name, founded, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
-from carrier.types import Memory, Message, Person
+from carrier.types.memory import Memory
+from carrier.types.talk import Message, Person
 
 FACT = re.compile(r"\s*(?:[-*•]\s+|\d+[.)]\s+)?\**(?P<name>[^:\n]{1,80}?)\**\s*:\**\s*(?P<fact>\S.*?)\s*")
 

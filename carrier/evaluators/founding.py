@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from carrier.interfaces import Exchange
 from carrier.quoting import adds, folded, share
-from carrier.types import Memory, Message, Person, Trust
+from carrier.types.memory import Memory, Trust
+from carrier.types.talk import Message, Person
 
 INSTEAD = re.compile(r"\s*[(\[]\s*instead of\s+#?(?P<number>\d{1,3})\s*[)\]]\s*\.?\s*$", re.IGNORECASE)
 

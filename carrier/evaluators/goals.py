@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
-from carrier.types import Goal, GoalChange, Message
+from carrier.types.memory import Goal, GoalChange
+from carrier.types.talk import Message
 
 LINE = re.compile(r"\s*(?:[-*•]\s+)?\**(?P<goal>[a-z0-9][a-z0-9_-]{0,63})\**\s*:\**\s*(?P<came>\S.*?)\s*")
 STEP = re.compile(r"step (?P<number>\d{1,3})(?: is)?(?: done)?[.]?", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """What becomes of a text that an evaluator of the operator's own does not pass."""
 
 from carrier.interfaces import Verdict
-from carrier.types import PartDefinition
+from carrier.types.parts import PartDefinition
 
 REASON = 500
 """Characters of a reason."""

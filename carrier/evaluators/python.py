@@ -7,7 +7,8 @@ from dataclasses import replace
 from carrier.evaluators.outcomes import failed, held
 from carrier.functions import called, load_taking
 from carrier.interfaces import AskModel, Exchange, Gate, Given, Reflection, Turn, Verdict
-from carrier.types import Memory, PartDefinition
+from carrier.types.memory import Memory
+from carrier.types.parts import PartDefinition
 
 log = logging.getLogger(__name__)
 

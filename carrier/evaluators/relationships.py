@@ -9,7 +9,8 @@ from carrier.evaluators.founding import as_said, by_name, founded, lines_of_peop
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.quoting import folded
 from carrier.templates import Templates
-from carrier.types import Memory, Message, Person
+from carrier.types.memory import Memory
+from carrier.types.talk import Message, Person
 
 NAME = r"\**(?P<{}>[^:\n]{{1,80}}?)\**"
 LINE = re.compile(
@@ -92,9 +93,8 @@ class Relationships:
 
 def _text(one: Person, other: Person, what: str, own: bool) -> str:
     """What stands behind the name of who said it; it names the other."""
-    if not own:
-        return f"says of {one.name}: {what}"
-    return what if folded(other.name) in folded(what) else f"{what} (to {other.name})"
+    what = what if folded(other.name) in folded(what) else f"{what} (to {other.name})"
+    return what if own else f"says of {one.name}: {what}"
 
 
 def _there(exchange: Exchange, lines: Sequence[Message]) -> dict[str, Person]:

@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
-from carrier.types import Agent, Line, Summary
+from carrier.types.agents import Agent
+from carrier.types.memory import Summary
+from carrier.types.talk import Line
 
 LONGEST = 400
 """Characters of a line that are read."""
@@ -31,17 +33,15 @@ class RunningSummary:
     async def __call__(self, exchange: Exchange, ask_model: AskModel) -> Sequence[Summary]:
         agent, room, through = exchange.agent, exchange.room, exchange.lines[-1].at
         before = await self._given.summary(agent, room)
-        reached = before.through if before else 0
-        lines = await self._given.said(agent, room, reached, through)
+        lines = await self._given.said(agent, room, before.through if before else 0, through)
         if all(line.own for line in lines):
             return ()
         values = {"agent": agent, "summary": before.text if before else "", "max_chars": self._settings.max_chars}
         system = Templates(agent.sources).render(agent.templates["summary"], values)
         said = "\n".join(_said(line, agent) for line in lines)
-        text = (await ask_model(system, said, purpose="summary", model="small")).strip()
+        text = " ".join((await ask_model(system, said, purpose="summary", model="small")).split())
         since = before.since if before else lines[0].at
-        ids = tuple(line.id for line in lines)
-        return [Summary(text[: self._settings.max_chars], since, through, ids, reached)] if text else ()
+        return [Summary(text[: self._settings.max_chars], since, through)] if text else ()
 
 
 def _said(line: Line, agent: Agent) -> str:

@@ -1,7 +1,7 @@
 """The transactions of what waits for a human: asked for once, decided once, used once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any, Literal
 
@@ -11,8 +11,9 @@ from carrier.ledger.asks import first_message
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load
 from carrier.ledger.intake import Intake, take_in
-from carrier.ledger.tables import approvals
-from carrier.types import ActionCall, Message
+from carrier.ledger.tables import approvals, messages, turns
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 Decision = Literal["approved", "edited", "refused", "expired"]
 State = Literal["pending", "approved", "edited", "refused", "expired", "used"]
@@ -77,6 +78,11 @@ _settle = update(approvals).where(
     approvals.c.state == "pending",
 )
 _decide = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state == "pending")
+_turns = (
+    select(turns.c.id)
+    .join(messages, messages.c.id == turns.c.message)
+    .where(messages.c.kind == "approval", turns.c.state == "closed")
+)
 _use = update(approvals).where(approvals.c.id == bindparam("of"), approvals.c.state.in_(["approved", "edited"]))
 
 
@@ -170,6 +176,25 @@ def withdraw(connection: Connection, slot: str) -> None:
 def settle(connection: Connection, clock: Clock, digest: str, room: str) -> None:
     """The same call is run now without having to be asked for: what still waits for it would run it twice."""
     connection.execute(_settle.values(state="used"), {"of_digest": digest, "of_room": room})
+
+
+def followed(connection: Connection, asking: Collection[str]) -> list[str]:
+    """The turns that followed from decisions about what these turns asked for."""
+    about = select(approvals.c.id, approvals.c.room).where(approvals.c.turn.in_(asking))
+    found: list[str] = []
+    for row in connection.execute(about).all():
+        told = _turns.where(messages.c.room == row.room, messages.c.platform_id.startswith(f"approval:{row.id}:"))
+        found += connection.execute(told).scalars()
+    return found
+
+
+def forget(connection: Connection, asking: Collection[str]) -> None:
+    """Empty the calls that these turns asked for; what is not run yet never will be."""
+    for row in connection.execute(select(approvals).where(approvals.c.turn.in_(asking))).all():
+        call = dump(ActionCall, replace(load(ActionCall, row.call), arguments={}))
+        state = "expired" if row.state in ("pending", "approved", "edited") else row.state
+        empty = update(approvals).where(approvals.c.id == row.id).values(call=call, state=state, reason="")
+        connection.execute(empty)
 
 
 def cause(connection: Connection, message: Message) -> Message | None:

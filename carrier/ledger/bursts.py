@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from carrier.ledger.forms import to_message
 from carrier.ledger.tables import inbox, messages
-from carrier.types import Message
+from carrier.types.talk import Message
 
 MOST, MOST_CHARS = 32, 16_000
 """Messages that are answered together, and of how many characters."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from carrier.ledger import jobs, learned, summaries
+from carrier.ledger import approvals, asks, jobs, learned, summaries
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.intake import memory_of
@@ -24,7 +24,8 @@ from carrier.ledger.tables import (
     tombstones,
     turns,
 )
-from carrier.types import Attachment, Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.talk import Attachment, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Changed:
 _known = select(messages).where(messages.c.id == bindparam("id"), messages.c.agent == "")
 _hearers = select(inbox.c.agent).where(inbox.c.message == bindparam("id"))
 _waits = select(inbox.c.agent).where(inbox.c.message == bindparam("id"), inbox.c.state == "waiting")
+_answered = select(turns.c.id).where(
+    or_(turns.c.message == bindparam("id"), func.instr(turns.c.gathered, bindparam("listed")) > 0),
+    turns.c.state == "closed",
+)
 _set = update(messages).where(messages.c.id == bindparam("of_id"))
 
 
@@ -56,6 +61,8 @@ def edit(connection: Connection, clock: Clock, message: Message, follow: bool) -
     now = replace(was, text=message.text, attachments=files)
     values = {"text": now.text, "attachments": dump(tuple[Attachment, ...], files)}
     connection.execute(_set, {"of_id": message.id, **values})
+    if was.text != now.text:
+        _look_back_anew(connection, was)
     agents = connection.execute(_hearers, {"id": message.id}).scalars().all()
     forgotten = _memories(was, agents)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(forgotten)))
@@ -102,8 +109,7 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
         update(inbox).where(inbox.c.message == id, inbox.c.state.not_in(begun)).values(state="withdrawn")
     )
     connection.execute(_set, {"of_id": id, "delivered": False})
-    jobs.drop_all(connection, message.room)
-    summaries.drop(connection, message.room, message.at)
+    _look_back_anew(connection, message)
     forgotten = _memories(message, connection.execute(_hearers, {"id": id}).scalars().all())
     if forget:
         forgotten += _forget(connection, id)
@@ -113,16 +119,34 @@ def _withdraw(connection: Connection, clock: Clock, id: str, forget: bool) -> Ch
     return Changed(tuple(forgotten), files=files)
 
 
+def _look_back_anew(connection: Connection, message: Message) -> None:
+    """What its room's reflections make, or have summed up, of words that are no more is made of those there are."""
+    jobs.drop_all(connection, message.room)
+    summaries.drop(connection, message.room, message.at)
+
+
 def _forget(connection: Connection, id: str) -> list[str]:
-    """Empty a message, the journals of the turns that answered it with what they wanted said later, and what was
+    """Empty a message and what its turns asked for, their journals with what they wanted said later, and what was
     learned from it alone."""
     connection.execute(_set, {"of_id": id, "text": "", "attachments": "[]"})
-    answering = select(turns.c.id).where(turns.c.message == id, turns.c.state == "closed")
-    connection.execute(delete(journal).where(journal.c.turn.in_(answering)))
-    connection.execute(delete(later).where(later.c.turn.in_(answering)))
+    answering = _answering(connection, id)
+    for table in (journal, later):
+        connection.execute(delete(table).where(table.c.turn.in_(answering)))
+    asks.forget(connection, answering)
+    approvals.forget(connection, answering)
     mentioning = connection.execute(select(facts).where(func.instr(facts.c.body, dump(str, id)) > 0)).all()
     found = [row.id for row in mentioning if load(Memory, row.body).source_ids == (id,)]
     learned.forget(connection, found)
+    return found
+
+
+def _answering(connection: Connection, id: str) -> set[str]:
+    """The closed turns that answered a message, those of the colleagues they asked, and what was decided for them."""
+    found: set[str] = set()
+    new = set(connection.execute(_answered, {"id": id, "listed": dump(str, id)}).scalars())
+    while new := new - found:
+        found |= new
+        new = {*asks.asked(connection, new), *approvals.followed(connection, new)}
     return found
 
 
@@ -133,14 +157,16 @@ def said_by(connection: Connection, entity: str) -> list[str]:
 
 
 def forget_learned(connection: Connection, clock: Clock, entity: str) -> Changed:
-    """What was learned of somebody is forgotten, whoever told it; what agents are after for them, and what they are
-    called."""
+    """What was learned of somebody is forgotten, whoever told it; what names them in a summary, what agents are after
+    for them, and what they are called."""
     of_them = select(facts.c.id).where(or_(facts.c.entity == entity, facts.c.other == entity))
     ids = connection.execute(of_them).scalars().all()
     learned.forget(connection, ids)
     connection.execute(delete(memory_log).where(memory_log.c.id.in_(ids)))
     for table in (goals, goal_changes):
         connection.execute(delete(table).where(table.c.whose == "person", table.c.subject == entity))
+    name = connection.execute(select(entities.c.name).where(entities.c.id == entity)).scalar()
+    summaries.drop_naming(connection, name or "")
     connection.execute(update(entities).where(entities.c.id == entity).values(name=""))
     bury(connection, clock, ids)
     return Changed(tuple(ids))

@@ -9,7 +9,7 @@ from carrier.ledger.engine import Clock
 from carrier.ledger.forms import load
 from carrier.ledger.memory_log import remember
 from carrier.ledger.tables import facts, memory_log
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 _bodies = select(facts.c.body).where(facts.c.agent == bindparam("owner"))
 _drop = [delete(table).where(table.c.id.in_(bindparam("ids", expanding=True))) for table in (facts, memory_log)]

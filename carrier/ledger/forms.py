@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 from sqlalchemy import Row
 
-from carrier.types import Attachment, Message
+from carrier.types.talk import Attachment, Message
 
 
 @cache

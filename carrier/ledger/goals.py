@@ -10,7 +10,7 @@ from carrier.errors import ActionError
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import goal_changes, goals
-from carrier.types import Goal, GoalChange
+from carrier.types.memory import Goal, GoalChange
 
 MOST = 20
 """Goals of one agent for one room or person that may be open at once."""

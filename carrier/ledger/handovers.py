@@ -12,7 +12,7 @@ from carrier.ledger.forms import to_message
 from carrier.ledger.intake import Intake, memory_of
 from carrier.ledger.memory_log import log_memory
 from carrier.ledger.tables import handovers, inbox, messages
-from carrier.types import Message
+from carrier.types.talk import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, insert, select
 from carrier.ledger.cursors import cursors_of, move_cursor
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import load
-from carrier.ledger.tables import events, posts
-from carrier.types import Post
+from carrier.ledger.tables import events, post_steps, posts
+from carrier.types.posts import Post
 
 OWNER = "insights"
 KIND = "insights"
@@ -17,10 +17,10 @@ KIND = "insights"
 
 
 def published(connection: Connection, since: int) -> list[Post]:
-    """Those that are live since then, and known by the platform's id."""
-    live = select(posts.c.body).where(posts.c.state == "done", posts.c.media != "").order_by(posts.c.at)
-    found = (load(Post, body) for body in connection.execute(live).scalars())
-    return [post for post in found if post.since >= since]
+    """Those that were done with since then, and are known by the platform's id."""
+    done = select(post_steps.c.post).where(post_steps.c.state == "done", post_steps.c.at >= since)
+    live = select(posts.c.body).where(posts.c.id.in_(done), posts.c.state == "done", posts.c.media != "")
+    return [load(Post, body) for body in connection.execute(live.order_by(posts.c.at)).scalars()]
 
 
 def counted(connection: Connection) -> dict[str, int]:

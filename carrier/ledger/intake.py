@@ -12,7 +12,8 @@ from carrier.ledger.forms import dump, to_message
 from carrier.ledger.known import Known, known
 from carrier.ledger.memory_log import UNTOLD, log_memory
 from carrier.ledger.tables import entities, inbox, messages, participants, rooms
-from carrier.types import Attachment, Memory, Message
+from carrier.types.memory import Memory
+from carrier.types.talk import Attachment, Message
 
 Place = Literal["waiting", "asks", "away", "heard"]
 """What a message is to an agent: it waits for an answer, for the agent's model to say whether it answers, for the agent

@@ -15,7 +15,8 @@ from carrier.ledger.forms import to_message
 from carrier.ledger.goals import Changed, change
 from carrier.ledger.memory_log import remember
 from carrier.ledger.tables import cursors, inbox, jobs, journal, messages
-from carrier.types import Goal, Memory, Message, Summary
+from carrier.types.memory import Goal, Memory, Summary
+from carrier.types.talk import Message
 
 ATTEMPTS = 3
 
@@ -55,10 +56,8 @@ _count_heard = select(func.count()).select_from(_heard_since.subquery())
 _of_room = select(jobs.c.id).where(
     func.substr(jobs.c.payload, func.instr(jobs.c.payload, " ") + 1) == bindparam("room")
 )
-_taken_back = select(messages.c.id).where(
-    messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.delivered.is_(False)
-)
 _queued = select(jobs.c.id).where(jobs.c.agent == bindparam("agent"), jobs.c.payload == bindparam("payload"))
+_waits = select(jobs.c.id).where(jobs.c.id == bindparam("id"))
 
 
 def plan_reflections(
@@ -121,13 +120,15 @@ def reflected(
 ) -> list[Memory]:
     """Keep what a reflection found, move its cursor and drop the job; returns what was not known yet.
 
-    What rests on words that were taken back meanwhile is not kept; a summary of them is made anew. A goal that is no
-    longer what the reflection took it for stays as it is.
+    Nothing is kept of a job that was dropped meanwhile: what it looked back on is not what was said any more. A goal
+    that is no longer what the reflection took it for stays as it is.
     """
-    if summary and not _summed_up(connection, job, summary):
+    if _is_gone(connection, job):
         drop(connection, job)
         return []
-    new = remember(connection, clock, [memory for memory in memories if _stand(connection, memory.source_ids)])
+    if summary:
+        summaries.keep(connection, job.agent, job.room, summary)
+    new = remember(connection, clock, memories)
     for changed in changes:
         with suppress(ActionError):
             change(connection, clock, changed, of_file)
@@ -135,13 +136,8 @@ def reflected(
     return new
 
 
-def _summed_up(connection: Connection, job: Job, summary: Summary) -> bool:
-    return _stand(connection, summary.source_ids) and summaries.keep(connection, job.agent, job.room, summary)
-
-
-def _stand(connection: Connection, ids: Sequence[str]) -> bool:
-    """Whether none of these messages was taken back."""
-    return connection.execute(_taken_back, {"ids": list(ids)}).first() is None
+def _is_gone(connection: Connection, job: Job) -> bool:
+    return connection.execute(_waits, {"id": job.id}).first() is None
 
 
 def _pass(connection: Connection, job: Job, through: int) -> None:
@@ -167,6 +163,9 @@ def _drop(connection: Connection, ids: Sequence[str]) -> None:
 
 def failed(connection: Connection, job: Job, error: str, again_at: int) -> bool:
     """Note a failed attempt; False when it was the last one and the job is gone, with its lines so far."""
+    if _is_gone(connection, job):
+        drop(connection, job)
+        return True
     if job.attempts + 1 >= ATTEMPTS:
         _pass(connection, job, through=max((line.at for line in lines_since(connection, job)), default=0))
         return False

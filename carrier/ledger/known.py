@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 
 from carrier.ledger.engine import Clock
 from carrier.ledger.tables import ANSWERED, PEOPLE, inbox, messages, outbox, turns
-from carrier.types import Message
+from carrier.types.talk import Message
 
 
 def _never(agent: str, times: int) -> bool:

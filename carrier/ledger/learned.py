@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts
 from carrier.quoting import folded
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 LEARNED = ("fact", "relationship")
 """Kinds of memories that hold until something else takes their place."""

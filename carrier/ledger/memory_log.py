@@ -9,7 +9,7 @@ from carrier.ledger import learned
 from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import facts, inbox, memory_log, messages, tombstones
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 UNTOLD = ("approval", "schedule", "ask")
 """Kinds of messages that nobody outside said: a decision is the host's own word, an order the operator's, a question a

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from carrier.ledger.forms import load
 from carrier.ledger.tables import messages, outbox, slots, turns
-from carrier.types import Attachment, Outgoing
+from carrier.types.talk import Attachment, Outgoing
 
 _waiting = (
     select(outbox)

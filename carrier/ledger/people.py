@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, bindparam, select
 
 from carrier.ledger.tables import inbox, messages
-from carrier.types import Person
+from carrier.types.talk import Person
 
 LINES = 200
 """How far back is looked for who speaks."""

@@ -9,7 +9,7 @@ from carrier.ledger import slots
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import dump, load
 from carrier.ledger.tables import post_files, post_steps, posts
-from carrier.types import OVER, Post, PostState, SourceFile
+from carrier.types.posts import OVER, Post, PostState, SourceFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from carrier.ledger.engine import Clock
 from carrier.ledger.tables import outbox
-from carrier.types import Outgoing
+from carrier.types.talk import Outgoing
 
 
 def begin(connection: Connection, clock: Clock, turn: str, outgoing: Outgoing) -> bool:

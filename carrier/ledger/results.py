@@ -13,7 +13,7 @@ from carrier.ledger import approvals
 from carrier.ledger.forms import load, to_message
 from carrier.ledger.tables import ANSWERED, inbox, journal, messages, turns
 from carrier.ledger.tables import approvals as asked
-from carrier.types import ActionCall, ActionResult
+from carrier.types.models import ActionCall, ActionResult
 
 TURNS = 50
 """How many of them are looked through, the newest."""

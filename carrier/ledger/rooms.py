@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from carrier.ledger.tables import inbox, messages
-from carrier.types import Line
+from carrier.types.talk import Line
 
 _lines = (
     select(

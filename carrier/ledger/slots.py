@@ -17,7 +17,8 @@ from carrier.ledger.forms import load
 from carrier.ledger.intake import Intake, take_in
 from carrier.ledger.tables import approvals as approval_rows
 from carrier.ledger.tables import schedules, slots
-from carrier.types import ActionCall, Message
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 State = Literal["planned", "preparing", "waiting for approval", "due", "done", "missed", "skipped", "failed"]
 """Planned: it has words of its own and waits for its time. Due: its turn is queued or under way."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, case, func, not_, or_, select, update
 
 from carrier.ledger.engine import Clock
 from carrier.ledger.tables import asks, spending
-from carrier.types import Usage
+from carrier.types.models import Usage
 
 
 class Step(NamedTuple):
@@ -38,8 +38,7 @@ _DAY = 24 * 3600 * 1_000_000
 
 def reserve(connection: Connection, clock: Clock, step: Step, usage: Usage) -> None:
     """Hold what a question may take; what its answer took comes in its place."""
-    held = {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost": usage.cost}
-    connection.execute(update(spending).where(_is(step)).values(state="reserved", at=clock.tick(), **held))
+    connection.execute(update(spending).where(_is(step)).values(state="reserved", at=clock.tick(), **_amounts(usage)))
 
 
 def refuse(connection: Connection, step: Step) -> None:
@@ -47,9 +46,9 @@ def refuse(connection: Connection, step: Step) -> None:
     connection.execute(update(spending).where(_is(step)).values(state="refused", **_NOTHING))
 
 
-def give_back(connection: Connection, clock: Clock, step: Step) -> None:
-    """It was asked, and no answer came: what was held for it is free again."""
-    connection.execute(_asked.where(_is(step)).values(state="failed", **_NOTHING))
+def give_back(connection: Connection, clock: Clock, step: Step, took: Usage) -> None:
+    """It was asked, and no answer came that is of use: what was held for it is free again, but for what it took."""
+    connection.execute(_asked.where(_is(step)).values(state="failed", **_amounts(took)))
 
 
 def give_all_back(connection: Connection) -> None:
@@ -57,7 +56,11 @@ def give_all_back(connection: Connection) -> None:
     connection.execute(_asked.values(state="failed", **_NOTHING))
 
 
-_NOTHING = {"tokens_in": 0, "tokens_out": 0, "cost": 0.0}
+def _amounts(usage: Usage) -> dict[str, float]:
+    return {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "cost": usage.cost}
+
+
+_NOTHING = _amounts(Usage())
 _asked = update(spending).where(spending.c.state == "reserved")
 
 

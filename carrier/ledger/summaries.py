@@ -1,13 +1,15 @@
 """The running summaries: of each room what was said there, in the words of each agent that hears it; one at a time."""
 
-from collections.abc import Collection
+import re
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select
 
 from carrier.ledger.cursors import move_cursor
 from carrier.ledger.tables import inbox, messages, summaries
-from carrier.types import Line, Summary
+from carrier.quoting import folded
+from carrier.types.memory import Summary
+from carrier.types.talk import Line
 
 OWNER = "{}/summary"
 """Whose cursor says how far a room is summed up."""
@@ -66,22 +68,28 @@ def _line(row: Row[Any]) -> Line:
     return Line(row.id, name, row.text, row.at, row.agent != "", row.sender)
 
 
-def keep(connection: Connection, agent: str, room: str, summary: Summary) -> bool:
-    """Put a summary in the place of the one that it goes on from; False if that is not there any more."""
-    known = get(connection, agent, room)
-    if (known.through if known else 0) != summary.before:
-        return False
-    key = {"of_room": room, "of_agent": agent}
-    connection.execute(_delete, key)
+def keep(connection: Connection, agent: str, room: str, summary: Summary) -> None:
+    """Put a summary in the place of the one before."""
+    connection.execute(_delete, {"of_room": room, "of_agent": agent})
     row = {"room": room, "agent": agent, "text": summary.text, "since": summary.since, "through": summary.through}
     connection.execute(insert(summaries), row)
-    return True
 
 
 def drop(connection: Connection, room: str, at: int) -> None:
     """Drop what sums up the place of a message; with the next turn it is made anew of what is left."""
-    agents: Collection[str] = connection.execute(_reaching, {"of_room": room, "at": at}).scalars().all()
-    for agent in agents:
-        connection.execute(_delete, {"of_room": room, "of_agent": agent})
-        back = connection.execute(_back, {"of_room": room}).scalar() or 0
-        move_cursor(connection, OWNER.format(agent), room, str(back))
+    for agent in connection.execute(_reaching, {"of_room": room, "at": at}).scalars().all():
+        _drop(connection, agent, room)
+
+
+def drop_naming(connection: Connection, name: str) -> None:
+    """The same for all that name somebody."""
+    word = re.compile(rf"(?<!\w){re.escape(folded(name))}(?!\w)")
+    for row in connection.execute(select(summaries)).all() if name else ():
+        if word.search(folded(row.text)):
+            _drop(connection, row.agent, row.room)
+
+
+def _drop(connection: Connection, agent: str, room: str) -> None:
+    connection.execute(_delete, {"of_room": room, "of_agent": agent})
+    back = connection.execute(_back, {"of_room": room}).scalar() or 0
+    move_cursor(connection, OWNER.format(agent), room, str(back))

@@ -13,7 +13,9 @@ from carrier.ledger.forms import dump, load, to_message
 from carrier.ledger.jobs import ReflectionDue, plan_reflections
 from carrier.ledger.memory_log import log_memory
 from carrier.ledger.tables import events, inbox, journal, messages, outbox, spending, turns
-from carrier.types import ActionResult, Attachment, Ended, Memory, Message, Outcome, Outgoing, Usage
+from carrier.types.memory import Memory
+from carrier.types.models import ActionResult, Usage
+from carrier.types.talk import Attachment, Ended, Message, Outcome, Outgoing
 
 StepKind = Literal["value", "model", "action"]
 

@@ -10,7 +10,7 @@ from carrier.interfaces import Client, Deliver
 from carrier.ledger.engine import Ledger
 from carrier.runtime.outbox import Sender
 from carrier.runtime.supervisor import LivingClient
-from carrier.types import ClientDefinition
+from carrier.types.clients import ClientDefinition
 
 log = logging.getLogger(__name__)
 

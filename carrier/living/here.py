@@ -10,7 +10,10 @@ from carrier.errors import UnknownAgent
 from carrier.interfaces import Client
 from carrier.runtime.runtime import AgentRuntime
 from carrier.runtime.supervisor import LivingClient
-from carrier.types import Agent, Choice, ClientDefinition, Schedule, Tool
+from carrier.types.agents import Agent
+from carrier.types.clients import ClientDefinition
+from carrier.types.models import Choice, Tool
+from carrier.types.schedules import Schedule
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from carrier.runtime.deciding import admits, decide, is_too_old, rules_in
 from carrier.runtime.handovers import Handovers
 from carrier.runtime.muting import Mutes
 from carrier.runtime.pacing import Pace
-from carrier.types import Message, RoomRules
+from carrier.types.clients import RoomRules
+from carrier.types.talk import Message
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from carrier.errors import CarrierError
 from carrier.living.clients import Clients
 from carrier.living.here import Here, LivingAgent
 from carrier.living.reloading import Reloads
-from carrier.types import Agent, ClientDefinition
+from carrier.types.agents import Agent
+from carrier.types.clients import ClientDefinition
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from carrier.ledger.engine import Ledger
 from carrier.living.here import Here
 from carrier.runtime.notices import notice
 from carrier.runtime.speaking import Send
-from carrier.types import Post
+from carrier.types.posts import Post
 
 log = logging.getLogger(__name__)
 

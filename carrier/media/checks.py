@@ -9,7 +9,7 @@ from carrier.media.opening import opened, size_upright, sort_of
 from carrier.media.pictures import picture_faults
 from carrier.media.videos import video_faults
 from carrier.media.words import word_faults
-from carrier.types import Fault, PostKind
+from carrier.types.posts import Fault, PostKind
 
 
 def post_faults(

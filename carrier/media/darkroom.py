@@ -15,7 +15,7 @@ from carrier.media.formats import MOV, MP4
 from carrier.media.mending import prepare
 from carrier.media.opening import sort_of
 from carrier.media.words import word_faults
-from carrier.types import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
+from carrier.types.posts import Fault, Fit, PostContent, PostFile, PostKind, SourceFile
 
 MADE = "posts"
 """The folder of what goes out, in the data folder."""
@@ -45,10 +45,13 @@ class Darkroom:
         """The file that somebody else named, by its path or its address; raises Unfit."""
         if is_address(name):
             return await self._fetched(name, named=False)
-        path = (self.root / name).resolve()
-        if not path.is_relative_to(self.root.resolve()) or not await asyncio.to_thread(_is_shown, path):
-            raise Unfit(name[:200], "is no file in the project's folder", "have its path told, or its address")
-        return await asyncio.to_thread(self._source, self.root / path.relative_to(self.root.resolve()))
+        try:
+            return await asyncio.to_thread(self._inside, name)
+        # Of what is no path at all, too.
+        except (OSError, ValueError) as error:
+            raise Unfit(
+                name[:200], "is no file in the project's folder", "have its path told, or its address"
+            ) from error
 
     async def keep(self, name: str, content: bytes) -> str:
         """What `found` finds it by from now on, until no post can want it any more."""
@@ -66,6 +69,13 @@ class Darkroom:
     async def faults(self, content: PostContent) -> tuple[Fault, ...]:
         """What is wrong with a post, by the names of the operator's own files."""
         return await asyncio.to_thread(self._faults, content)
+
+    def _inside(self, name: str) -> SourceFile:
+        """Raises ValueError for what is elsewhere, or nowhere."""
+        path = self.root / (self.root / name).resolve().relative_to(self.root.resolve())
+        if not _is_shown(path):
+            raise ValueError(name)
+        return self._source(path)
 
     async def _found(self, pattern: str) -> list[tuple[SourceFile, ...]]:
         if is_address(pattern):

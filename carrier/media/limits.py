@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from carrier.types import PostKind
+from carrier.types.posts import PostKind
 
 MEBIBYTE = 2**20
 PICTURE_BYTES = 8 * MEBIBYTE

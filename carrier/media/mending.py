@@ -15,7 +15,7 @@ from carrier.media.jpeg import without_metadata
 from carrier.media.limits import MENDED_BYTES, NARROWEST, WIDEST, Ratios, ratios
 from carrier.media.opening import AGAIN, opened, orientation, size_upright, sort_of
 from carrier.media.pictures import to_jpeg
-from carrier.types import Fit, PostKind
+from carrier.types.posts import Fit, PostKind
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,7 +11,7 @@ from carrier.errors import Unfit
 from carrier.media import formats
 from carrier.media.formats import JPEG, Format
 from carrier.media.limits import PICTURE_FILE, PIXELS, PIXELS_OF_OTHERS
-from carrier.types import Fault
+from carrier.types.posts import Fault
 
 if TYPE_CHECKING:
     from PIL.Image import Image

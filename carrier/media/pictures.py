@@ -9,7 +9,7 @@ from carrier.media import jpeg
 from carrier.media.formats import HEIC, JPEG, Format
 from carrier.media.limits import NARROWEST, PICTURE_BYTES, WIDEST, Ratios
 from carrier.media.opening import AGAIN, SIDEWAYS, Look, fault_of, look, sort_of
-from carrier.types import Fault
+from carrier.types.posts import Fault
 
 
 def picture_faults(path: Path, ratios: Ratios) -> tuple[Fault, ...]:

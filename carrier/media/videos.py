@@ -22,7 +22,7 @@ from carrier.media.limits import (
     VideoLimits,
 )
 from carrier.media.opening import AGAIN, fault_of, sort_of
-from carrier.types import Fault
+from carrier.types.posts import Fault
 
 if TYPE_CHECKING:
     from av.container import InputContainer

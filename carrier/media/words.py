@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from carrier.media import limits
-from carrier.types import Fault
+from carrier.types.posts import Fault
 
 _HASHTAG = re.compile(r"#\w")
 _MENTION = re.compile(r"@\w")

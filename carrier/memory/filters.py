@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from carrier.types import Scope
+from carrier.types.memory import Scope
 
 
 def quoted(value: str) -> str:

@@ -21,7 +21,7 @@ from carrier.memory.filters import one_of, quoted, within
 from carrier.memory.repair import incomplete, readable_table
 from carrier.memory.view import Stored
 from carrier.memory.waiting import Row, Vector, said, words
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from carrier.memory.light import import_lancedb
 from carrier.memory.trust import may_come_up, weight
 from carrier.memory.vectors import Vectors, Wanted
 from carrier.memory.waiting import Vector, Waiting, shared, words
-from carrier.types import Memory, Recalled, Scope
+from carrier.types.memory import Memory, Recalled, Scope
 
 if TYPE_CHECKING:
     from carrier.memory.opened import Opened

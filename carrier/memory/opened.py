@@ -10,7 +10,7 @@ from carrier.memory.search import Search
 from carrier.memory.vectors import Vectors
 from carrier.memory.waiting import Vector, Waiting
 from carrier.memory.writer import Writer
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 
 class Opened:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from carrier.memory.view import Stored, View, view_of
 from carrier.memory.waiting import Vector
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 BUDGET = 48_000_000
 MOST = 20_000

@@ -9,7 +9,7 @@ from carrier.memory.scopes import Scopes
 from carrier.memory.vectors import Vectors
 from carrier.memory.view import Stored, View, view_of
 from carrier.memory.waiting import Vector, Waiting, shared, words
-from carrier.types import Recalled, Scope
+from carrier.types.memory import Recalled, Scope
 
 LONG = 2_000
 """Lines that are weighed in a thread: on the event loop they would take some milliseconds."""

@@ -1,6 +1,6 @@
 """How far memories are trusted, and where they may come up."""
 
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 CLAIMED = 0.5
 """What of its strength a memory has that nobody says of themselves."""

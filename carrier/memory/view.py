@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from carrier.memory.recall import Floats, Lines
 from carrier.memory.trust import weight
 from carrier.memory.waiting import Vector, words
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 LINE = 700
 """About what a line takes beside its vector, in bytes."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from carrier.types import Memory, Scope
+from carrier.types.memory import Memory, Scope
 
 Vector = Sequence[float]
 

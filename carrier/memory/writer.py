@@ -8,7 +8,7 @@ from carrier.interfaces import MemoryLog
 from carrier.memory.lance import LanceStore, Unstorable
 from carrier.memory.vectors import Vectors
 from carrier.memory.waiting import PATIENCE, QUIET, Row, Vector, Waiting
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,12 @@
 """What the parts of the provider system hold each other to: what a model can do, and how much it may say."""
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from carrier.interfaces import prices_of
-from carrier.types import UNPRICED, Completion, Prices, Prompt, Request, Said, Usage
+from carrier.types.models import UNPRICED, ActionCall, Completion, Prices, Prompt, Request, Said
 
 MOST_CHARACTERS = 2_000_000
 """Of one answer."""
@@ -74,8 +75,20 @@ def asked_again(request: Request, answer: str, please: str) -> Request:
     return replace(request, prompt=Prompt(request.prompt.system, (*request.prompt.conversation, *said)))
 
 
-def together(first: Usage, second: Usage) -> Usage:
-    return Usage(first.tokens_in + second.tokens_in, first.tokens_out + second.tokens_out, first.cost + second.cost)
+def characters(request: Request) -> int:
+    """Of all that a model is told."""
+    said = sum(len(entry.text) + sum(map(size, entry.calls)) for entry in request.prompt.conversation)
+    tools = sum(len(tool.description) + len(json.dumps(dict(tool.parameters))) for tool in request.tools)
+    return len(request.prompt.system) + said + tools
+
+
+def size(call: ActionCall) -> int:
+    return len(call.name) + len(json.dumps(dict(call.arguments), default=str))
+
+
+def tokens(characters: int) -> int:
+    """About as many as these characters are: four are taken for one."""
+    return -(-characters // 4)
 
 
 def readable(text: str) -> str:

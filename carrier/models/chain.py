@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from carrier.errors import Ailment, ModelError
 from carrier.models.asking import Asked
-from carrier.types import Completion, Prices, Request
+from carrier.types.models import Completion, Prices, Request
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from carrier.models.images import data_url, in_words
-from carrier.types import ActionCall, Prompt, Said, Tool
+from carrier.types.models import ActionCall, Prompt, Said, Tool
 
 
 class ToolNames:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from carrier.types import Choice, ModelProfile
+from carrier.types.models import Choice, ModelProfile
 
 
 class Vendor(NamedTuple):

@@ -1,6 +1,6 @@
 """The script of an agent that has no model and no script of its own: polite, honest, and able to remember a name."""
 
-from carrier.types import Script, ScriptRule, ScriptStep
+from carrier.types.models import Script, ScriptRule, ScriptStep
 
 
 def _says(*variants: str) -> tuple[tuple[ScriptStep, ...], ...]:

@@ -1,6 +1,5 @@
 """Asks one model within its limits and its time, again where that may help, and not at all while it is down."""
 
-import json
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -9,11 +8,12 @@ from dataclasses import dataclass
 
 from carrier.errors import ModelError
 from carrier.interfaces import ModelState
-from carrier.models.asking import MOST_CHARACTERS, Able, Asked
+from carrier.metering import waste
+from carrier.models.asking import MOST_CHARACTERS, Able, Asked, characters, size, tokens
 from carrier.models.breaker import Breaker
 from carrier.models.clock import Clock, within
 from carrier.models.limiting import Limiter, Taken
-from carrier.types import ActionCall, Completion, ModelLimits, Request
+from carrier.types.models import Completion, ModelLimits, Request
 
 log = logging.getLogger(__name__)
 
@@ -172,13 +172,20 @@ class Guarded:
             raise ModelError(self.name, message, "fall back", kind="down", retry_after=pause)
 
     def _checked(self, completion: Completion, place: "Place") -> Completion:
-        self._check_size(len(completion.text) + sum(map(_size, completion.calls)))
+        if tokens := completion.usage.tokens_in + completion.usage.tokens_out:
+            place.taken.amount = tokens
+        try:
+            self._check(completion)
+        except ModelError:
+            waste(completion.usage)
+            raise
+        return completion
+
+    def _check(self, completion: Completion) -> None:
+        self._check_size(len(completion.text) + sum(map(size, completion.calls)))
         if len(completion.calls) > MOST_CALLS:
             message = f"it asked for {len(completion.calls)} actions at once"
             raise ModelError(self.name, message, "fall back", kind="garbage")
-        if tokens := completion.usage.tokens_in + completion.usage.tokens_out:
-            place.taken.amount = tokens
-        return completion
 
     def _check_size(self, characters: int) -> None:
         if characters > MOST_CHARACTERS:
@@ -186,12 +193,10 @@ class Guarded:
             raise ModelError(self.name, message, "fall back", kind="garbage")
 
     def _tokens(self, request: Request) -> int:
-        """About what a request will take; four characters are taken for a token."""
+        """About what a request will take."""
         if not self._limiter.counts_tokens:
             return 0
-        said = sum(len(entry.text) + sum(map(_size, entry.calls)) for entry in request.prompt.conversation)
-        tools = sum(len(tool.description) + len(json.dumps(dict(tool.parameters))) for tool in request.tools)
-        return (len(request.prompt.system) + said + tools) // 4 + ANSWER_TOKENS
+        return tokens(characters(request)) + ANSWER_TOKENS
 
 
 @dataclass(slots=True)
@@ -201,7 +206,3 @@ class Place:
     deadline: float
     taken: Taken
     retries: int = 0
-
-
-def _size(call: ActionCall) -> int:
-    return len(call.name) + len(json.dumps(dict(call.arguments), default=str))

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from pathlib import Path
 
-from carrier.types import Image
+from carrier.types.models import Image
 
 SHOWN = {"image/png", "image/jpeg", "image/webp", "image/gif"}
 MOST_BYTES = 10_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from carrier.errors import ModelError
 from carrier.models.clock import Clock, within
-from carrier.types import ModelLimits
+from carrier.types.models import ModelLimits
 
 MINUTE = 60.0
 LONGEST_REST = 300.0

@@ -15,7 +15,7 @@ from carrier.errors import ModelError
 from carrier.models.asking import Able, readable
 from carrier.models.chat_form import ToolNames, messages
 from carrier.models.traits import Traits
-from carrier.types import Completion, ModelProfile, Request, Usage
+from carrier.types.models import Completion, ModelProfile, Request, Usage
 
 WINDOW = 2048
 LONGEST_ANSWER = 512

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from carrier.marking import marked
 from carrier.models.asking import Able, Asked
-from carrier.types import Completion, Request
+from carrier.types.models import Completion, Request
 
 
 class Marked:

@@ -24,7 +24,7 @@ from carrier.models.structured import Structured
 from carrier.models.text_tools import TextTools
 from carrier.models.traits import Traits
 from carrier.models.vendor import VendorModel
-from carrier.types import Choice, ModelLimits, ModelProfile
+from carrier.types.models import Choice, ModelLimits, ModelProfile
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from carrier.errors import ModelError
 from carrier.interfaces import prices_of
 from carrier.models.asking import Streaming
 from carrier.models.images import content
-from carrier.types import Completion, Image, Prices, Request, Said
+from carrier.types.models import Completion, Image, Prices, Request, Said
 
 FOLDER = "cassettes"
 NAME = re.compile(r"[a-z0-9_-]+(/[a-z0-9_-]+)*")

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from carrier.errors import Ailment, ModelError, Remedy, TemplateError
 from carrier.templates import phrase
-from carrier.types import ActionCall, Completion, Request, Said, Script, ScriptRule, ScriptStep, Usage
+from carrier.types.models import ActionCall, Completion, Request, Said, Script, ScriptRule, ScriptStep, Usage
 
 FLAGS = re.IGNORECASE | re.MULTILINE
 

@@ -7,8 +7,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from carrier.errors import ModelError
-from carrier.models.asking import Able, Asked, Unreadable, asked_again, together
-from carrier.types import Completion, Prompt, Request
+from carrier.metering import waste
+from carrier.models.asking import Able, Asked, Unreadable, asked_again
+from carrier.types.models import Completion, Prompt, Request
 
 WORDS = """\
 # The form of your answer
@@ -56,11 +57,13 @@ class Structured:
         try:
             return await self._checked(first, schema)
         except Unreadable as error:
+            waste(first.usage)
             again = asked_again(asked, first.text, AGAIN.format(reason=error))
         second = await self._model.complete(again)
         try:
-            return await self._checked(replace(second, usage=together(first.usage, second.usage)), schema)
+            return await self._checked(second, schema)
         except Unreadable as error:
+            waste(second.usage)
             message = f"its answer does not fit the schema, twice: {error}"
             raise ModelError(self.name, message, "fall back", kind="garbage") from error
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from carrier.errors import ModelError
-from carrier.models.asking import Able, Asked, Unreadable, asked_again, together
-from carrier.types import ActionCall, Completion, Prompt, Request, Said, Tool
+from carrier.metering import waste
+from carrier.models.asking import Able, Asked, Unreadable, asked_again
+from carrier.types.models import ActionCall, Completion, Prompt, Request, Said, Tool
 
 FENCE = "```action"
 
@@ -67,11 +68,13 @@ class TextTools:
         try:
             return _with_calls(first, told)
         except Unreadable as error:
+            waste(first.usage)
             again = asked_again(told, first.text, AGAIN.format(reason=error))
         second = await self._model.complete(again)
         try:
-            return _with_calls(replace(second, usage=together(first.usage, second.usage)), told)
+            return _with_calls(second, told)
         except Unreadable as error:
+            waste(second.usage)
             message = f"it asked for an action in a form that cannot be read, twice: {error}"
             raise ModelError(self.name, message, "fall back", kind="garbage") from error
 

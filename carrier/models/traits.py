@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from carrier.errors import ModelError
 from carrier.models.asking import Able
-from carrier.types import ModelProfile, Prices
+from carrier.types.models import ModelProfile, Prices
 
 
 @dataclass(frozen=True, slots=True)

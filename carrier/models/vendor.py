@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from carrier.errors import Ailment, ModelError, Remedy
-from carrier.models.asking import MOST_CHARACTERS, Able, readable
+from carrier.metering import waste
+from carrier.models.asking import MOST_CHARACTERS, Able, characters, readable, tokens
 from carrier.models.chat_form import ToolNames, messages
 from carrier.models.choosing import is_loopback, network_allowed
 from carrier.models.loading import loaded_litellm
 from carrier.models.traits import Traits
-from carrier.types import ActionCall, Completion, ModelProfile, Prices, Request, Usage
+from carrier.types.models import ActionCall, Completion, ModelProfile, Prices, Request, Usage
 
 NOT_A_KEY = "none"
 LONGEST_NAME = 200
@@ -58,7 +59,7 @@ class VendorModel:
         async with self._sorting_errors():
             litellm = await loaded_litellm()
             response = await self._ask(litellm, await self._asked(litellm, request, names), stream=False)
-            return self._completion(litellm, response, names)
+            return self._completion(litellm, response, request, names)
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion]:
         names = ToolNames(request.tools)
@@ -76,7 +77,7 @@ class VendorModel:
                 if chunk.choices and (text := chunk.choices[0].delta.content):
                     yield readable(text)
         async with self._sorting_errors():
-            completion = self._completion(litellm, self._built(litellm, chunks, asked["messages"]), names)
+            completion = self._completion(litellm, self._built(litellm, chunks, asked["messages"]), request, names)
         yield completion
 
     async def _ask(self, litellm: Any, asked: Mapping[str, Any], **how: object) -> Any:
@@ -138,15 +139,20 @@ class VendorModel:
             raise ModelError(self.name, message, "fall back", kind="account")
         return found[0] if found else ""
 
-    def _completion(self, litellm: Any, response: Any, names: ToolNames) -> Completion:
+    def _completion(self, litellm: Any, response: Any, request: Request, names: ToolNames) -> Completion:
         if not response.choices:
             raise self._garbage("an answer without content")
         choice = response.choices[0]
         text, calls = choice.message.content or "", choice.message.tool_calls or ()
+        usage = self._usage(litellm, response, request)
         if choice.finish_reason == "content_filter" and not (text or calls):
             raise ModelError(self.name, "its vendor held the answer back", "stop", kind="policy")
-        asked_for = tuple(self._call(call, number, names) for number, call in enumerate(calls))
-        return Completion(readable(text), asked_for, self._usage(litellm, response), self.name)
+        try:
+            asked_for = tuple(self._call(call, number, names) for number, call in enumerate(calls))
+        except ModelError:
+            waste(usage)
+            raise
+        return Completion(readable(text), asked_for, usage, self.name)
 
     def _call(self, call: Any, number: int, names: ToolNames) -> ActionCall:
         name = readable(call.function.name or "")
@@ -163,12 +169,15 @@ class VendorModel:
     def _garbage(self, message: str) -> ModelError:
         return ModelError(self.name, message, "retry", kind="garbage")
 
-    def _usage(self, litellm: Any, response: Any) -> Usage:
-        usage = getattr(response, "usage", None)
+    def _usage(self, litellm: Any, response: Any, request: Request) -> Usage:
+        """What its server says it took; where that says nothing, about what the words come to."""
+        usage, said = getattr(response, "usage", None), response.choices[0].message
         told_in, told_out = (_whole(usage.prompt_tokens), _whole(usage.completion_tokens)) if usage else (0, 0)
-        if self._traits.priced:
-            return Usage(told_in, told_out, self._traits.cost(told_in, told_out))
-        return Usage(told_in, told_out, _known_cost(litellm, response))
+        calls = sum(len(call.function.arguments or "") for call in said.tool_calls or ())
+        took_in = told_in or tokens(characters(request))
+        took_out = told_out or tokens(len(said.content or "") + calls)
+        cost = self._traits.cost(took_in, took_out) if self._traits.priced else _known_cost(litellm, response)
+        return Usage(took_in, took_out, cost)
 
     @asynccontextmanager
     async def _sorting_errors(self) -> AsyncIterator[None]:

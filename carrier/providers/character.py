@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from carrier import types
 from carrier.config.models.patterns import SEARCHED
 from carrier.interfaces import Given, Turn
+from carrier.types import characters
+from carrier.types.characters import Lorebook, LoreEntry
 
 PLACE = re.compile(r"\{\{\s*(char|user)\s*\}\}", re.IGNORECASE)
 SECONDS = 0.5
@@ -31,16 +32,16 @@ class Character:
 
     def __init__(self, settings: Settings, given: Given):
         self._given = given
-        self._found = _Finding(types.Lorebook())
+        self._found = _Finding(Lorebook())
 
-    async def __call__(self, turn: Turn) -> types.Character:
+    async def __call__(self, turn: Turn) -> characters.Character:
         character = turn.agent.character
         told = replace(character, lorebook=await self._comes_up(turn, character.lorebook))
         names = {"char": character.display_name or character.name, "user": _one_line(turn.message.sender_name)}
-        filled: types.Character = _filled(told, lambda text: PLACE.sub(lambda place: names[place[1].lower()], text))
-        return filled
+        filled = _filled(told, lambda text: PLACE.sub(lambda place: names[place[1].lower()], text))
+        return cast(characters.Character, filled)
 
-    async def _comes_up(self, turn: Turn, book: types.Lorebook) -> types.Lorebook:
+    async def _comes_up(self, turn: Turn, book: Lorebook) -> Lorebook:
         if not book.entries:
             return book
         lines = await self._given.recent(turn, book.depth) if book.depth else []
@@ -49,7 +50,7 @@ class Character:
         entries = await asyncio.to_thread(self._entries, book, texts)
         return replace(book, entries=entries)
 
-    def _entries(self, book: types.Lorebook, texts: Sequence[str]) -> tuple[types.LoreEntry, ...]:
+    def _entries(self, book: Lorebook, texts: Sequence[str]) -> tuple[LoreEntry, ...]:
         found = self._found if self._found.book is book else _Finding(book)
         self._found = found
         return tuple(_within(found.entries(texts), book.characters))
@@ -58,11 +59,11 @@ class Character:
 class _Finding:
     """A lorebook made ready to be looked through, once."""
 
-    def __init__(self, book: types.Lorebook):
+    def __init__(self, book: Lorebook):
         self.book = book
         self._entries = [(entry, _search(entry)) for entry in book.entries if entry.content.strip()]
 
-    def entries(self, texts: Sequence[str]) -> list[types.LoreEntry]:
+    def entries(self, texts: Sequence[str]) -> list[LoreEntry]:
         until = time.monotonic() + SECONDS
         return [
             entry
@@ -71,7 +72,7 @@ class _Finding:
         ]
 
 
-def _search(entry: types.LoreEntry) -> Searched:
+def _search(entry: LoreEntry) -> Searched:
     """Whether the entry's keys come up in some texts."""
     if entry.regex:
         patterns = [re.compile(key, 0 if entry.case_sensitive else re.IGNORECASE) for key in entry.keys if key]
@@ -87,7 +88,7 @@ def _search(entry: types.LoreEntry) -> Searched:
     return comes_up
 
 
-def _within(entries: Iterable[types.LoreEntry], characters: int) -> Iterator[types.LoreEntry]:
+def _within(entries: Iterable[LoreEntry], characters: int) -> Iterator[LoreEntry]:
     """As many as may be told, in their order; those that are always told come before the others into the count."""
     ordered = sorted(entries, key=lambda entry: entry.order)
     chosen: set[int] = set()

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import Given, Turn
-from carrier.types import Memory, Person
+from carrier.types.memory import Memory
+from carrier.types.talk import Person
 
 
 class Facts:

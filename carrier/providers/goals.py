@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from carrier.interfaces import Given, Turn
-from carrier.types import Goal
+from carrier.types.memory import Goal
 
 
 class Goals:

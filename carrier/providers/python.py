@@ -2,7 +2,7 @@
 
 from carrier.functions import called, load_taking
 from carrier.interfaces import Given, Turn
-from carrier.types import PartDefinition
+from carrier.types.parts import PartDefinition
 
 
 class PythonProvider:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from carrier.interfaces import Given, Turn
-from carrier.types import Person, RoomView
+from carrier.types.talk import Person, RoomView
 
 
 @dataclass(frozen=True, slots=True)

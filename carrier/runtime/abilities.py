@@ -13,7 +13,7 @@ from carrier.errors import ActionError, Passing
 from carrier.interfaces import Client
 from carrier.ledger.engine import Clock
 from carrier.ledger.turns import send
-from carrier.types import Attachment, Message, Outgoing, RoomView
+from carrier.types.talk import Attachment, Message, Outgoing, RoomView
 
 log = logging.getLogger(__name__)
 

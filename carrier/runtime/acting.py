@@ -24,7 +24,8 @@ from carrier.runtime.permitting import digest, leave
 from carrier.runtime.ruling import ruled
 from carrier.runtime.turns import OpenTurn
 from carrier.runtime.viewing import Ask, view
-from carrier.types import SILENCE, ActionCall, ActionResult, Tool
+from carrier.types.models import ActionCall, ActionResult, Tool
+from carrier.types.talk import SILENCE
 
 log = logging.getLogger(__name__)
 

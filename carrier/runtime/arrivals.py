@@ -15,7 +15,8 @@ from carrier.runtime.calling import Offers, calling
 from carrier.runtime.commanding import Commands
 from carrier.runtime.forgetting import follow
 from carrier.runtime.inbox import Inbox
-from carrier.types import Message, Told, Tool
+from carrier.types.models import Tool
+from carrier.types.talk import Message, Told
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ from carrier.ledger.forms import dump
 from carrier.quoting import clean
 from carrier.runtime.speaking import named
 from carrier.runtime.turns import OpenTurn
-from carrier.types import ActionCall, ActionResult, Agent, Message, Outgoing
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall, ActionResult
+from carrier.types.talk import Message, Outgoing
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from carrier.errors import CarrierError
 from carrier.runtime.deciding import offered
-from carrier.types import ActionCall, ClientDefinition, Message, RoomRules, Tool
+from carrier.types.clients import ClientDefinition, RoomRules
+from carrier.types.models import ActionCall, Tool
+from carrier.types.talk import Message
 
 
 @dataclass(frozen=True)

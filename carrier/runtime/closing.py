@@ -20,7 +20,9 @@ from carrier.runtime.notices import trouble
 from carrier.runtime.orders import end_slot, file_post, is_draft
 from carrier.runtime.speaking import named
 from carrier.runtime.turns import OpenTurn
-from carrier.types import SILENCE, ActionResult, Agent, Ended, Outgoing, Response
+from carrier.types.agents import Agent
+from carrier.types.models import ActionResult
+from carrier.types.talk import SILENCE, Ended, Outgoing, Response
 
 log = logging.getLogger(__name__)
 

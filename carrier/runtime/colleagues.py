@@ -12,7 +12,8 @@ from carrier.ledger.asks import ask
 from carrier.ledger.engine import Ledger
 from carrier.ledger.intake import ASKED
 from carrier.runtime.purses import Payer, callers
-from carrier.types import Agent, Ended, Message
+from carrier.types.agents import Agent
+from carrier.types.talk import Ended, Message
 
 DEEPEST = 3
 """Colleagues that may wait for one another."""

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from carrier.config.models.values import Duration
 from carrier.runtime.decisions import Decisions
 from carrier.runtime.forgetting import Forgetting
-from carrier.types import Lane, Message, Told
+from carrier.types.talk import Lane, Message, Told
 
 NOBODY_S_BUSINESS = Told("This is not for you to decide.", done=False)
 

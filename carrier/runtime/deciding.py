@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 
 from carrier.ledger.intake import Place
 from carrier.ledger.known import Known
-from carrier.types import Access, Agent, ClientDefinition, Message, Respond, RoomRules
+from carrier.types.agents import Agent
+from carrier.types.clients import Access, ClientDefinition, RoomRules
+from carrier.types.talk import Message, Respond
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,9 @@ from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.intake import Intake
 from carrier.runtime import drafts
 from carrier.runtime.permitting import digest, is_one_of
-from carrier.types import ActionCall, Agent, Message
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 log = logging.getLogger(__name__)
 

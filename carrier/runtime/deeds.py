@@ -14,7 +14,8 @@ from carrier.runtime.closing import pass_on
 from carrier.runtime.journal import Write
 from carrier.runtime.speaking import speech
 from carrier.runtime.turns import OpenTurn
-from carrier.types import ActionResult, GoalChange
+from carrier.types.memory import GoalChange
+from carrier.types.models import ActionResult
 
 
 def writes(turn: OpenTurn, name: str, result: ActionResult, deeds: Sequence[Deed]) -> list[Write]:

@@ -15,20 +15,10 @@ from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import storable
 from carrier.ledger.slots import Slot
 from carrier.templates import Templates
-from carrier.types import (
-    Agent,
-    Fit,
-    Image,
-    Making,
-    Pick,
-    Post,
-    PostContent,
-    PostFile,
-    PostPlan,
-    Schedule,
-    SourceFile,
-    Wording,
-)
+from carrier.types.agents import Agent
+from carrier.types.models import Image
+from carrier.types.posts import Fit, Post, PostContent, PostFile, SourceFile
+from carrier.types.schedules import Making, Pick, PostPlan, Schedule, Wording
 
 MOST_FILES = 10
 Groups = Sequence[tuple[SourceFile, ...]]

@@ -9,7 +9,10 @@ from carrier.ledger import approvals, posts
 from carrier.ledger.approvals import Approval, Asked, State
 from carrier.ledger.engine import Clock
 from carrier.runtime.notices import notice
-from carrier.types import ActionCall, Agent, Outgoing, Post
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall
+from carrier.types.posts import Post
+from carrier.types.talk import Outgoing
 
 PUBLISH = "publish"
 """What the call is named that such an approval allows; no action is called so, for it holds what goes out."""

@@ -17,7 +17,8 @@ from carrier.ledger.forms import storable
 from carrier.runtime import drafts
 from carrier.runtime.drafting import developed_cover
 from carrier.runtime.speaking import Send, named
-from carrier.types import Agent, Fit, Hosted, Post, PostContent, PostFile
+from carrier.types.agents import Agent
+from carrier.types.posts import Fit, Hosted, Post, PostContent, PostFile
 
 SECONDS = 1_000_000
 PATIENCE = 3600 * SECONDS

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from carrier.errors import CarrierError
 from carrier.interfaces import Gate, Verdict
 from carrier.quoting import clean
 from carrier.runtime.turns import OpenTurn
 from carrier.runtime.viewing import Ask, view
 from carrier.runtime.watchers import Piece
-from carrier.types import ActionCall
+from carrier.types.models import ActionCall
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +93,9 @@ class Gates:
     async def _verdict(self, turn: OpenTurn, name: str, gate: Gate, text: str, place: str) -> Verdict:
         try:
             return await gate(view(turn, f"{place}/{name}", self._ask), text)
-        except Exception:
-            log.exception("%s: the gate %s failed; the text is held", turn.agent.name, name)
+        except Exception as error:
+            unforeseen = not isinstance(error, CarrierError)
+            log.error("%s: the gate %s failed; the text is held: %s", turn.agent.name, name, error, exc_info=unforeseen)
             return Verdict("", "it failed")
 
     def preview(self, growing: str) -> str:

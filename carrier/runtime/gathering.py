@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from carrier.types import Lane, Message
+from carrier.types.talk import Lane, Message
 
 LONGEST = 5
 """How many times the silence that is waited for a person may be kept waiting who goes on and on."""

@@ -9,7 +9,7 @@ from typing import Any
 from carrier.ledger import handovers as rows
 from carrier.ledger.engine import Ledger
 from carrier.ledger.handovers import Handover
-from carrier.types import Prompt, Said
+from carrier.types.models import Prompt, Said
 
 log = logging.getLogger(__name__)
 

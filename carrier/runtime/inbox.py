@@ -20,7 +20,7 @@ from carrier.quoting import clean_name
 from carrier.runtime.gathering import Bursts
 from carrier.runtime.lanes import Lanes
 from carrier.runtime.waiting import Waits
-from carrier.types import Lane, Message
+from carrier.types.talk import Lane, Message
 
 log = logging.getLogger(__name__)
 

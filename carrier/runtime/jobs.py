@@ -18,7 +18,9 @@ from carrier.ledger.rooms import END_OF_TIME
 from carrier.ledger.turns import journal_of
 from carrier.runtime.journal import Journal
 from carrier.runtime.viewing import Ask
-from carrier.types import Agent, GoalChange, Memory, Message, Summary
+from carrier.types.agents import Agent
+from carrier.types.memory import GoalChange, Memory, Summary
+from carrier.types.talk import Message
 
 log = logging.getLogger(__name__)
 

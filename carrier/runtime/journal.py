@@ -6,7 +6,7 @@ What is written is submitted in order, and awaited only where something follows 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,8 @@ from carrier.ledger.calls import Full, Limit
 from carrier.ledger.engine import Ledger
 from carrier.ledger.forms import dump, load
 from carrier.ledger.spending import Step, give_back
-from carrier.types import ActionResult, Completion
+from carrier.metering import metered, together
+from carrier.types.models import ActionResult, Completion
 
 asking: ContextVar[Step | None] = ContextVar("asking", default=None)
 """The question that a model is about to be asked."""
@@ -72,15 +73,17 @@ class Journal:
         return completion
 
     async def _asked(self, step: Step, ask: Callable[[], Awaitable[Completion]]) -> Completion:
-        """What comes of a question; where nothing does, what is held for it goes back."""
+        """What comes of a question, with all it took; where nothing does, the rest of what is held for it goes back."""
         before = asking.set(step)
-        try:
-            return await ask()
-        except BaseException:
-            self.submit(partial(give_back, step=step))
-            raise
-        finally:
-            asking.reset(before)
+        with metered() as wasted:
+            try:
+                completion = await ask()
+            except BaseException:
+                self.submit(partial(give_back, step=step, took=together(*wasted)))
+                raise
+            finally:
+                asking.reset(before)
+        return replace(completion, usage=together(completion.usage, *wasted))
 
     async def action_begins(
         self, name: str, limits: Sequence[Limit] = (), also: Sequence[Callable[..., Any]] = ()

@@ -13,7 +13,8 @@ from pathlib import Path
 from carrier.interfaces import Memories
 from carrier.ledger import documents
 from carrier.ledger.engine import Ledger
-from carrier.types import Agent, Knowledge, Recalled, Scope
+from carrier.types.agents import Agent, Knowledge
+from carrier.types.memory import Recalled, Scope
 
 log = logging.getLogger(__name__)
 

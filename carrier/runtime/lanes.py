@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection
 
-from carrier.types import Lane
+from carrier.types.talk import Lane
 
 
 class Lanes:

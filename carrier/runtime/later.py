@@ -11,7 +11,7 @@ from carrier.interfaces import Memories, Waiting
 from carrier.ledger import later as rows
 from carrier.ledger.engine import Ledger
 from carrier.runtime.speaking import Split, speech
-from carrier.types import Agent
+from carrier.types.agents import Agent
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from functools import partial
 from carrier.ledger import mutes as rows
 from carrier.ledger.engine import Ledger
 from carrier.ledger.mutes import Mute
-from carrier.types import Message
+from carrier.types.talk import Message
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """What an operator is told in the room that was named for it: trouble that nobody in the conversation can mend."""
 
 from carrier.runtime.speaking import DOORS
-from carrier.types import Agent, Outgoing
+from carrier.types.agents import Agent
+from carrier.types.talk import Outgoing
 
 
 def notice(room: str, key: str, text: str, agent: str = "") -> Outgoing | None:

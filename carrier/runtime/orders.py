@@ -13,7 +13,10 @@ from carrier.ledger.slots import Slot, Work
 from carrier.runtime import drafts
 from carrier.runtime.notices import notice
 from carrier.runtime.permitting import digest
-from carrier.types import ActionCall, Agent, Message, Outgoing, Post, Response
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall
+from carrier.types.posts import Post
+from carrier.types.talk import Message, Outgoing, Response
 
 _SECOND = 1_000_000
 POSTS: tuple[Work, ...] = ("post", "caption")

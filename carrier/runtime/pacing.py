@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from carrier.types import AgentLimits
+from carrier.types.agents import AgentLimits
 
 PEOPLE = 10_000
 """Of how many the last messages are kept in mind."""

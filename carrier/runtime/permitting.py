@@ -9,7 +9,9 @@ from typing import Literal
 from carrier.config.revisions import revision
 from carrier.ledger.calls import Limit
 from carrier.quoting import folded
-from carrier.types import ActionCall, ActionRule, Agent, Callers, Message, Permissions, Permitted
+from carrier.types.agents import ActionRule, Agent, Callers, Permissions, Permitted
+from carrier.types.models import ActionCall
+from carrier.types.talk import Message
 
 
 def digest(agent: Agent, call: ActionCall) -> str:

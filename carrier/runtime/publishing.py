@@ -10,7 +10,10 @@ from carrier.runtime.acting import Acting
 from carrier.runtime.drafting import Draft, Drafting, Nothing, Spoilt, given, rendered
 from carrier.runtime.turns import OpenTurn
 from carrier.runtime.writing import Writing
-from carrier.types import SILENCE, ActionCall, Agent, Image, Making, Prompt, Request, Response, Schedule, Wording
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall, Image, Prompt, Request
+from carrier.types.schedules import Making, Schedule, Wording
+from carrier.types.talk import SILENCE, Response
 
 REWRITES = 2
 """Times that a caption is written anew which the platform would not take."""

@@ -1,7 +1,6 @@
 """Budgets: what an agent's models may take, held for each question before it is asked."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -18,7 +17,8 @@ from carrier.ledger.engine import Clock, Ledger
 from carrier.ledger.spending import Spent, Step, spent
 from carrier.runtime.journal import asking
 from carrier.runtime.state import ANSWER, PICTURE, WINDOW, tokens
-from carrier.types import UNPRICED, Agent, Budget, ModelProfile, Prices, Request, Usage
+from carrier.types.agents import Agent, Budget
+from carrier.types.models import UNPRICED, ModelProfile, Prices, Request, Usage
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +197,5 @@ def _prompt(request: Request) -> int:
     """Tokens that a question takes, about."""
     conversation = request.prompt.conversation
     calls: list[Any] = [call.arguments for said in conversation for call in said.calls]
-    tools = [tool.description + json.dumps(dict(tool.parameters)) for tool in request.tools]
     pictures = PICTURE * sum(len(said.images) for said in conversation)
-    return sum(map(tokens, [request.prompt.system, *conversation, *calls, *tools])) + pictures
+    return sum(map(tokens, [request.prompt.system, *conversation, *calls, *request.tools])) + pictures

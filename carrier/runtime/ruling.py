@@ -10,7 +10,8 @@ from carrier.quoting import quoted
 from carrier.runtime import wording
 from carrier.runtime.permitting import Leave, digest, leave, limits, rules
 from carrier.runtime.turns import OpenTurn
-from carrier.types import ActionCall, Agent
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from carrier.runtime.turns import OpenTurn, Turns
 from carrier.runtime.viewing import view
 from carrier.runtime.writing import Writing, passed
 from carrier.templates import Templates
-from carrier.types import SILENCE, ActionResult, Agent, Completion, Message, Prompt, Request, Response, Said, Tool
+from carrier.types.agents import Agent
+from carrier.types.models import ActionResult, Completion, Prompt, Request, Said, Tool
+from carrier.types.talk import SILENCE, Message, Response
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,12 @@ class AgentRuntime:
     async def answer(self, turn: OpenTurn) -> Response:
         """What it says in the end, once every gate lets it pass."""
         prompt = await self._prompt(turn)
-        match turn.message.kind:
-            case "approval":
-                prompt = await self._decided(turn, prompt)
-            case "command":
-                prompt = await self._commanded(turn, prompt)
-        if any(result.ends for result in turn.results):
-            return SILENCE
+        if turn.message.kind == "approval":
+            prompt = await self._decided(turn, prompt)
+        elif turn.message.kind == "command":
+            prompt = await self._commanded(turn, prompt)
+            if turn.results[-1].ends:
+                return SILENCE
         response, prompt = await self.generate_and_act(turn, prompt)
         return await self._writing.evaluate(turn, response, prompt)
 
@@ -256,7 +257,7 @@ class AgentRuntime:
             tools = self._acting.tools(turn)
             values = {**turn.state, "agent": self.agent, "message": turn.message, "actions": tools}
             system = "\n\n".join(filter(None, [(await (fill or self._fill)(values)).strip(), turn.rules.prompt]))
-            prompt = compose_context(self.agent, system, turn.message, state, self._turns.abilities.data)
+            prompt = compose_context(self.agent, system, turn.message, state, tools, self._turns.abilities.data)
             return self._turns.handovers.told(prompt, turn.message.room, self.agent.name)
 
     async def _fill(self, values: Mapping[str, object], purpose: str = "chat") -> str:

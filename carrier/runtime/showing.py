@@ -10,7 +10,7 @@ from carrier.errors import Passing
 from carrier.ledger import previews
 from carrier.ledger.engine import Ledger
 from carrier.runtime.abilities import Abilities
-from carrier.types import Outgoing
+from carrier.types.talk import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ class Showing:
         self._task: asyncio.Task[None] | None = None
 
     def grow(self, text: str) -> None:
-        self._text = text
+        self._text = text.strip()
         self._grown.set()
-        if text and not self._task:
+        if self._text and not self._task:
             self._task = asyncio.create_task(self._run(), name=f"showing {self._turn}")
 
     async def settle(self) -> None:
@@ -77,8 +77,8 @@ class Showing:
 
     async def _may_show(self, text: str) -> bool:
         """Whether the room has read what it is to read first; from then on something may stand there."""
-        if self._begun:
-            return True
+        if self._begun or text == NOTHING:
+            return self._begun
         key = f"{self._turn}/preview/{self._ledger.clock.tick()}"
         self._outgoing = replace(self._outgoing, key=key, text=text)
         begin = partial(previews.begin, clock=self._ledger.clock, turn=self._turn, outgoing=self._outgoing)

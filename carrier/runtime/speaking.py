@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from carrier.ledger.engine import Clock
 from carrier.ledger.forms import storable
 from carrier.ledger.turns import Speech
-from carrier.types import Agent, Memory, Outgoing
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory
+from carrier.types.talk import Outgoing
 
 DOORS = frozenset({"api", "ask", "schedule"})
 """Clients that are asked, and tasks: closing a turn is the delivery, and nothing can be sent."""

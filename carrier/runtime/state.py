@@ -1,6 +1,7 @@
 """The state manager: asks every provider at once, each with a time limit, and composes a prompt that fits its model."""
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,11 @@ from jinja2 import ChainableUndefined
 from carrier.interfaces import Provider, Turn
 from carrier.marking import marked
 from carrier.quoting import clean_name, folded, quoted_lines
-from carrier.types import Agent, Image, Line, Memory, Message, Prompt, Recalled, Said
+from carrier.templates import MAY_BE_LEFT_OUT
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory, Recalled
+from carrier.types.models import Image, Prompt, Said, Tool
+from carrier.types.talk import Line, Message
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +35,6 @@ MOST_PICTURES = 8
 """Of one message."""
 PICTURE = 1500
 """Tokens that one is taken to be."""
-MAY_BE_LEFT_OUT = ("facts", "goals", "knowledge", "recent_actions", "room", "summary")
-"""Providers whose words templates may use without being given them: there are none then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ class State:
 
 async def compose_state(agent: Agent, providers: Mapping[str, Provider], view: Callable[[str], Turn]) -> State:
     """What each provider says of its own view of the turn. One that fails or takes too long is empty in templates."""
-    said = await asyncio.gather(*(_ask(name, provider, view(name)) for name, provider in providers.items()))
-    fitted = {name: _fitted(name, each, window(agent)) for name, each in zip(providers, said, strict=True)}
+    answers = await asyncio.gather(*(_ask(name, provider, view(name)) for name, provider in providers.items()))
+    said = dict(zip(providers, answers, strict=True))
+    facts, _ = _fitted("facts", said.get("facts"), window(agent))
+    once = {name: _beside(facts, each) if name == "memories" else each for name, each in said.items()}
+    fitted = {name: _fitted(name, each, window(agent)) for name, each in once.items()}
     nothing = {name: ChainableUndefined(name=name) for name in MAY_BE_LEFT_OUT}
     found = {name: each for name, (each, _) in fitted.items()}
     return State({**nothing, **found}, tuple(left_out for _, left_out in fitted.values() if left_out))
@@ -61,6 +67,14 @@ async def _ask(name: str, provider: Provider, turn: Turn) -> object:
     except Exception as error:
         log.warning("%s: the provider %s failed; the turn goes on without it: %s", turn.agent.name, name, error)
     return ChainableUndefined(name=name)
+
+
+def _beside(facts: object, memories: object) -> object:
+    """What comes up in memory, without the facts that are told anyway."""
+    if not (isinstance(facts, list | tuple) and isinstance(memories, list | tuple)):
+        return memories
+    told = {fact.id for fact in facts if isinstance(fact, Memory)}
+    return [each for each in memories if not (isinstance(each, Recalled) and each.memory.id in told)]
 
 
 def _fitted(name: str, said: object, window: int) -> tuple[object, str]:
@@ -91,6 +105,8 @@ def tokens(value: object) -> int:
             value = value.memory.text
         case Memory() | Line() | Said():
             value = value.text
+        case Tool():
+            value = value.description + json.dumps(dict(value.parameters))
     return len(str(value).encode(errors="replace")) // 4 + 8
 
 
@@ -99,17 +115,20 @@ def window(agent: Agent) -> int:
     return agent.model.window or WINDOW
 
 
-def compose_context(agent: Agent, system: str, message: Message, state: State, files: Path = Path()) -> Prompt:
+def compose_context(
+    agent: Agent, system: str, message: Message, state: State, tools: Sequence[Tool] = (), files: Path = Path()
+) -> Prompt:
     """The rendered template, and the conversation: of the recent lines as many as fit, the latest, then the message.
 
-    The pictures that came with the message lie in the folder `files`.
+    The tools go along with it. The pictures that came with the message lie in the folder `files`.
     """
     recent = state.said.get("recent_messages")
     lines: Sequence[Line] = recent if isinstance(recent, list) else []
     names = _names(agent, [*lines, message])
     system, shown = system.strip(), pictures(message, files)
     asked = Said("user", spoken(message), names[message.sender], images=shown)
-    space = int(window(agent) * (1 - ANSWER)) - tokens(system) - tokens(asked) - PICTURE * len(shown)
+    taken = sum(map(tokens, [system, asked, *tools])) + PICTURE * len(shown)
+    space = int(window(agent) * (1 - ANSWER)) - taken
     count = _first_that_fit([tokens(line) for line in reversed(lines)], space)
     left_out = list(state.left_out)
     if count < len(lines):

@@ -11,7 +11,9 @@ from typing import Any, Literal
 from carrier.errors import ClientError, Passing, Unauthorized
 from carrier.interfaces import Client, Deliver
 from carrier.runtime.outbox import Sender
-from carrier.types import ClientDefinition, Message, Told, Tool
+from carrier.types.clients import ClientDefinition
+from carrier.types.models import Tool
+from carrier.types.talk import Message, Told
 
 log = logging.getLogger(__name__)
 

@@ -27,15 +27,11 @@ from carrier.runtime.showing import Showing
 from carrier.runtime.speaking import named, speech
 from carrier.runtime.watchers import Watchers
 from carrier.runtime.windows import Windows
-from carrier.types import (
-    ActionResult,
-    Agent,
-    Message,
-    Outgoing,
-    Post,
-    RoomRules,
-    Words,
-)
+from carrier.types.agents import Agent, Words
+from carrier.types.clients import RoomRules
+from carrier.types.models import ActionResult
+from carrier.types.posts import Post
+from carrier.types.talk import Message, Outgoing
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,10 @@ from carrier.ledger.turns import turn_id
 from carrier.quoting import share
 from carrier.runtime.journal import Journal
 from carrier.runtime.turns import OpenTurn
-from carrier.types import Agent, Completion, Memory, Message, Recalled, Scope
+from carrier.types.agents import Agent
+from carrier.types.memory import Memory, Recalled, Scope
+from carrier.types.models import Completion
+from carrier.types.talk import Message
 
 Ask = Callable[[str, str, str, Literal["large", "small"]], Awaitable[Completion]]
 """Ask one of an agent's models: system text, text, purpose, which model."""

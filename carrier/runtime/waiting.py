@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from carrier.errors import NotNow
 from carrier.runtime.lanes import Lanes
-from carrier.types import Lane
+from carrier.types.talk import Lane
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from carrier.types import Ended
+from carrier.types.talk import Ended
 
 
 @dataclass(frozen=True, slots=True)

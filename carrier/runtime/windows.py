@@ -6,7 +6,8 @@ from functools import partial
 
 from carrier.ledger import rooms
 from carrier.ledger.engine import Ledger
-from carrier.types import Agent, Line, Message
+from carrier.types.agents import Agent
+from carrier.types.talk import Line, Message
 
 
 @dataclass(frozen=True)

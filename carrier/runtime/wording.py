@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from carrier.quoting import folded
-from carrier.types import ActionCall, Agent
+from carrier.types.agents import Agent
+from carrier.types.models import ActionCall
 
 _AROUND = ".,;:!?\u2026'\"`\u00b4\u2018\u2019\u201c\u201d\u00ab\u00bb()[]{}"
 """Signs of a sentence, which are no part of a word."""

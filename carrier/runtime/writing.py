@@ -9,9 +9,12 @@ from carrier.interfaces import Gate, Model
 from carrier.ledger.engine import Ledger
 from carrier.quoting import clean
 from carrier.runtime.evaluating import Gates, Preview
+from carrier.runtime.journal import asking
 from carrier.runtime.purses import Payer, Purses, callers, stopped
 from carrier.runtime.turns import OpenTurn
-from carrier.types import SILENCE, Agent, Completion, Prompt, Request, Response, Said, Tool
+from carrier.types.agents import Agent
+from carrier.types.models import Completion, Prompt, Request, Said, Tool
+from carrier.types.talk import SILENCE, Response
 
 MOST_SAID = 100_000
 """Characters of an answer; what a model says beyond is not sent."""
@@ -47,7 +50,7 @@ class Writing:
         self, turn: OpenTurn, name: str, size: Literal["large", "small"], request: Request
     ) -> Completion:
         """A model's answer that nobody reads along with."""
-        return await turn.journal.paid(name, lambda: self._complete(size, request, turn.id))
+        return await turn.journal.paid(name, lambda: self._complete(size, request))
 
     async def ask(self, system: str, text: str, purpose: str, model: Literal["large", "small"]) -> Completion:
         """One question of a part's."""
@@ -60,12 +63,12 @@ class Writing:
         request = Request(Prompt(prompt.system, (*prompt.conversation, *asked)), (), "chat", self._agent.name)
         return _sayable((await self.complete(turn, name, "large", request)).text)
 
-    async def _complete(self, size: Literal["large", "small"], request: Request, turn: str = "") -> Completion:
-        return await (await self._affordable(size, request, turn)).complete(request)
+    async def _complete(self, size: Literal["large", "small"], request: Request) -> Completion:
+        return await (await self._affordable(size, request)).complete(request)
 
     async def _stream(self, turn: OpenTurn, request: Request) -> Completion:
         """The same answer, shown as it grows."""
-        model = await self._affordable("large", request, turn.id)
+        model = await self._affordable("large", request)
         preview, completion = Preview(turn, self.gates), Completion("")
         try:
             async for item in model.stream(request):
@@ -80,11 +83,13 @@ class Writing:
             await preview.restart()
         return completion
 
-    async def _affordable(self, size: Literal["large", "small"], request: Request, turn: str) -> Model:
+    async def _affordable(self, size: Literal["large", "small"], request: Request) -> Model:
         """The model, once what it may take is held for it, or the one that goes on where a budget is spent; raises
-        ModelError where none does."""
+        ModelError where none does. It counts for the turn, or the job, in whose journal the question stands."""
+        step = asking.get()
         model, profile = self._models[size], self._agent.model if size == "large" else self._agent.small
-        full = await self._purses.reserve(request, profile, model, (self.payer(turn), *callers.get()))
+        payers = (self.payer(step.turn if step else ""), *callers.get())
+        full = await self._purses.reserve(request, profile, model, payers)
         if full is None:
             return model
         other, instead = full.budget.instead, full.payer.instead.get(full.budget.name)

@@ -20,7 +20,7 @@ from carrier.scheduler import due
 from carrier.scheduler.due import Due
 from carrier.scheduler.filing import micros, moment, ordered, planned, recorded, timing
 from carrier.scheduler.scheduler import Scheduler
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from carrier.config.timing import begins, next_beginning, slots
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 MOMENT = timedelta(seconds=60)
 """A slot that is taken in so late is still on time: a host that is started again has missed nothing."""

@@ -11,7 +11,9 @@ from carrier.ledger.forms import storable
 from carrier.ledger.slots import Filed, Slot, State, Work
 from carrier.scheduler.due import Due, patience
 from carrier.templates import Templates
-from carrier.types import Agent, Message, Schedule
+from carrier.types.agents import Agent
+from carrier.types.schedules import Schedule
+from carrier.types.talk import Message
 
 CLIENT = "schedule"
 """Where tasks have their rooms; no client is called so."""

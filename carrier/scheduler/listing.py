@@ -10,7 +10,8 @@ from carrier.config.timing import next_times, slot_id, slots
 from carrier.ledger.slots import Slot
 from carrier.scheduler.filing import moment
 from carrier.scheduler.scheduler import Standing
-from carrier.types import Post, Schedule
+from carrier.types.posts import Post
+from carrier.types.schedules import Schedule
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 MOST_A_DAY = 6

@@ -25,7 +25,8 @@ from carrier.scheduler.due import Due
 from carrier.scheduler.filing import filed, message, micros, moment, ordered, timing
 from carrier.scheduler.timers import Timers
 from carrier.scheduler.wall import Wall
-from carrier.types import Agent, Schedule
+from carrier.types.agents import Agent
+from carrier.types.schedules import Schedule
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 if TYPE_CHECKING:
     from carrier.scheduler.trigger import Clock

@@ -7,7 +7,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from carrier.scheduler.due import next_wake
-from carrier.types import Schedule
+from carrier.types.schedules import Schedule
 
 
 class Moments(BaseTrigger):  # type: ignore[misc]  # APScheduler says nothing of its types

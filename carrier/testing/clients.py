@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import CannotLook
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing, Told, Tool
+from carrier.types.models import Tool
+from carrier.types.talk import Message, Outgoing, Told
 
 
 @dataclass

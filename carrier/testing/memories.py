@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from carrier.interfaces import MemoryState, StoreGiven
 from carrier.memory.trust import may_come_up, weight
-from carrier.types import Memory, Recalled, Scope
+from carrier.types.memory import Memory, Recalled, Scope
 
 
 class MemoryList:

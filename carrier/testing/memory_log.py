@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from carrier.types import Memory
+from carrier.types.memory import Memory
 
 
 class ListedMemoryLog:

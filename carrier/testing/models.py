@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from carrier.models.asking import Able
-from carrier.types import UNPRICED, ActionCall, Completion, Prices, Request, Usage
+from carrier.types.models import UNPRICED, ActionCall, Completion, Prices, Request, Usage
 
 Answer = str | Completion | BaseException | Callable[[Request], Awaitable[Completion]]
 """A text, a whole completion, an error to raise, or a function that does what it likes first."""

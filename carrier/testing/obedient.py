@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
-from carrier.types import ActionCall, Completion, ModelProfile, Request, Usage
+from carrier.types.models import ActionCall, Completion, ModelProfile, Request, Usage
 
 ORDER = re.compile(r"!!(?P<verb>call|again|say|fact) ?(?P<rest>.*)")
 STOLEN = re.compile(r"\$\((?P<pattern>[^|]+?)(?:\|(?P<form>\w+))?\)\$?")

@@ -40,6 +40,8 @@ class Answer:
     """A stream that says its text again and again."""
     reason: str = ""
     """Why the answer ends, if not as it seems."""
+    counts: bool = True
+    """Whether it says what it took."""
 
 
 @dataclass
@@ -142,7 +144,7 @@ async def _events(asked: Mapping[str, Any], answer: Answer) -> AsyncIterator[str
         await asyncio.sleep(0)
         yield _event(asked, [{"index": 0, "delta": delta, "finish_reason": None}])
     yield _event(asked, [{"index": 0, "delta": {}, "finish_reason": _reason(answer)}])
-    if (asked.get("stream_options") or {}).get("include_usage"):
+    if answer.counts and (asked.get("stream_options") or {}).get("include_usage"):
         yield _event(asked, [], _usage(asked, answer))
     yield "data: [DONE]\n\n"
 
@@ -181,7 +183,9 @@ def _reason(answer: Answer) -> str:
     return answer.reason or ("tool_calls" if answer.calls else "stop")
 
 
-def _usage(asked: Mapping[str, Any], answer: Answer) -> dict[str, int]:
+def _usage(asked: Mapping[str, Any], answer: Answer) -> dict[str, int] | None:
+    if not answer.counts:
+        return None
     told = sum(len(str(message.get("content") or "").split()) for message in asked["messages"])
     said = len(answer.text.split()) + len(answer.calls)
     return {"prompt_tokens": told, "completion_tokens": said, "total_tokens": told + said}

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from carrier.errors import Passing
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 
 @dataclass(frozen=True, slots=True)

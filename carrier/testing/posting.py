@@ -17,7 +17,7 @@ from carrier.ledger.engine import Ledger
 from carrier.posting import Outlet, Posting
 from carrier.testing.graph import Graph, local_graph
 from carrier.testing.movies import box, mp4
-from carrier.types import OVER, Hosted, Post, PostContent, PostFile
+from carrier.types.posts import OVER, Hosted, Post, PostContent, PostFile
 
 JPEG = "image/jpeg"
 CLIENT = "brand"

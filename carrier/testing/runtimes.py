@@ -31,7 +31,10 @@ from carrier.templates import Templates
 from carrier.testing.memories import MemoryList
 from carrier.testing.models import ListedModel
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Ended, Line, Message, RoomRules, TemplateFile
+from carrier.types.agents import Agent
+from carrier.types.clients import RoomRules
+from carrier.types.parts import TemplateFile
+from carrier.types.talk import Ended, Line, Message
 
 SECONDS = 10.0
 """What a turn may take to end."""

@@ -21,7 +21,9 @@ from carrier.scheduler.filing import micros
 from carrier.scheduler.scheduler import Scheduler
 from carrier.scheduler.wall import Wall
 from carrier.testing.turns import AGENT
-from carrier.types import Agent, Schedule, TemplateFile, Wording
+from carrier.types.agents import Agent
+from carrier.types.parts import TemplateFile
+from carrier.types.schedules import Schedule, Wording
 
 START = datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
 """A Saturday at noon in Oslo."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from carrier.host import Host
 from carrier.interfaces import Deliver, Given
 from carrier.testing.hosts import until
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 SECONDS = 15.0
 

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from carrier.interfaces import Given, Left, PastResult, Turn, Waiting
-from carrier.types import Agent, Character, Goal, Line, Memory, Message, ModelProfile, Person, Recalled
+from carrier.types.agents import Agent
+from carrier.types.characters import Character
+from carrier.types.memory import Goal, Memory, Recalled
+from carrier.types.models import ModelProfile
+from carrier.types.talk import Line, Message, Person
 
 AGENT = Agent(
     name="tifa",

@@ -14,12 +14,12 @@ from carrier.api.calling import Caller, Refusal, calling
 from carrier.cli import app
 from carrier.testing.clients import MadeClient
 from carrier.testing.films import Film
-from carrier.testing.graph import APP_SECRET, Graph, local_graph
+from carrier.testing.graph import APP_SECRET, Action, Graph, local_graph
 from carrier.testing.hosts import MOMENT, SECONDS, running_host
 from carrier.testing.hosts import until as eventually
 from carrier.testing.media_hosts import PASSWORD, USER, FtpServer, ftp_server, vsftpd, vsftpd_program
 from carrier.testing.projects import Project, project
-from carrier.types import Message
+from carrier.types.talk import Message
 
 FILES = {
     "carrier.yaml": """\
@@ -576,6 +576,74 @@ async def test_a_post_is_refused_by_its_number_and_one_approved_otherwise_waits_
         assert (await slot_ends(caller, refused))["state"] == "skipped"
         assert len(graph.feed()) == 1
         assert (await caller.get("/approvals"))["approvals"] == []
+
+
+# --- what only a person can mend
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks for long whether a post is live."""
+    monkeypatch.setattr("carrier.posting.LOOKING", 0)
+    monkeypatch.setattr("carrier.posting.PAUSES", (0.05, 0.05))
+
+
+@asynccontextmanager
+async def telling(folder: Path, **more: str) -> AsyncIterator[tuple[Project, Graph, Caller, MadeClient]]:
+    """Somebody is told what goes wrong."""
+    MadeClient.living.clear()
+    async with demo(folder, **more) as (made, graph):
+        made.write("agents.d/chat.yaml", "kind: client\ntype: carrier.testing.clients:MadeClient\nagent: tifa\n")
+        made.edit("agents.d/tifa.yaml", "context: []", "context: []\nnotify: chat/ops")
+        made.edit("agents.d/tifa.yaml", "listen:", "poll: 100ms\n    listen:")
+        async with running_host(made), calling(made.data) as caller:
+            yield made, graph, caller, MadeClient.living[-1]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["reset", "commit_then_reset"])
+async def test_whether_a_post_is_live_is_asked_and_said(fault: Any, tmp_path: Path) -> None:
+    async with telling(tmp_path) as (made, graph, caller, client):
+        graph.script(Action(do=fault), "POST", "/media_publish$")
+        graph.script(Action(do="status_lag", seconds=3600), "POST", "/media_publish$")
+        slot = await run(caller)
+        await until(caller, slot, "unconfirmed")
+        await client.until(sent=1)
+        seen = ["--published", "--media", graph.feed()[0].id] if graph.feed() else ["--retry"]
+        await command(made, "posts", "resolve", slot, *seen)
+        await until(caller, slot, "done")
+
+        assert "nobody can say whether it is live" in client.sent[0].text
+        assert len(graph.feed()) == 1
+        assert [comment.text for comment in graph.comments(graph.feed()[0])] == ["#bergen"]
+
+
+async def test_what_failed_is_begun_anew_when_somebody_says_so(tmp_path: Path) -> None:
+    async with telling(tmp_path) as (made, graph, caller, _):
+        graph.script(Action(do="error", code=36003, subcode=2207009, message="the ratio"), "POST", "/media$")
+        slot = await run(caller)
+        await until(caller, slot, "failed")
+        await command(made, "posts", "retry", slot)
+        await until(caller, slot, "done")
+
+        assert len(graph.feed()) == 1
+
+
+async def test_a_token_that_has_ended_is_told_once_with_what_helps_and_posts_wait(tmp_path: Path) -> None:
+    async with telling(tmp_path) as (_, graph, caller, client):
+        graph.spoil(graph.account)
+        await client.until(sent=1)
+        order = {"files": ["media/1.jpg"]}
+        first, second = [(await caller.post("/posts", order))["post"]["id"] for _ in range(2)]
+        await client.until(sent=2)
+        async with asyncio.timeout(SECONDS):
+            while not (shown := (await caller.get(f"/posts/{second}"))["post"])["stuck"]:  # noqa: ASYNC110
+                await asyncio.sleep(MOMENT)
+
+        assert "tifa.gram is not let in any more" in client.sent[0].text
+        assert "sign in anew and give it the new `access_token`" in client.sent[0].text
+        assert f"The post {first} of tifa.gram waits" in client.sent[1].text
+        assert (len(client.sent), shown["state"]) == (2, "approved")
 
 
 async def test_one_occurrence_has_a_caption_of_its_own(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ rules: [{ say: "you said {{ text }}" }]
 
 from pathlib import Path
 
-from carrier.types import ActionCall, Completion
+from carrier.types.models import ActionCall, Completion
 
 ASKED = Path(__file__).parent.parent / "var/asked"
 

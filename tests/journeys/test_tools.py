@@ -92,7 +92,7 @@ async def test_tools_follow_their_files_and_are_let_go_with_their_agent(tmp_path
 async def _answer(host: object, text: str) -> str:
     from carrier.api.asking import ask
     from carrier.host import Host
-    from carrier.types import Ended, Message
+    from carrier.types.talk import Ended, Message
 
     assert isinstance(host, Host)
     message = Message("api", f"m-{text}-{host.catalog.revision}", f"api/{text}", "api:anna", text, to="tifa")

@@ -15,7 +15,7 @@ from carrier.actions.mcp.where import address, secrets
 from carrier.config.models.mcp import McpAction
 from carrier.errors import ActionError
 from carrier.interfaces import Action, Given, Turn
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from carrier.config.models.mcp import McpAction
-from carrier.types import ActionDefinition
+from carrier.types.agents import ActionDefinition
 
 Pairs = tuple[tuple[str, str], ...]
 

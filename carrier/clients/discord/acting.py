@@ -9,7 +9,7 @@ from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
 from carrier.errors import ActionError, InDoubt
 from carrier.quoting import clean_name
-from carrier.types import Message
+from carrier.types.talk import Message
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot
@@ -62,14 +62,20 @@ class Acting:
         found = [each for each in guild.roles if role in (str(each.id), each.name) and not each.is_default()]
         if len(found) != 1:
             raise ActionError(f"{len(found) or 'no'} roles here are called {role!r}")
+        id, name = await self._asker(message)
+        await self._bot.http.add_role(guild.id, id, found[0].id, reason="asked for by an agent")
+        return f"{name} has the role {found[0].name}."
+
+    async def _asker(self, message: Message) -> tuple[int, str]:
+        """Whose message is answered: their id, and what they are called."""
+        if message.kind == "command":
+            return int(message.sender.partition(":")[2]), message.sender_name
         author = (await (await self._answered(message)).fetch()).author
-        await self._bot.http.add_role(guild.id, author.id, found[0].id, reason="asked for by an agent")
-        return f"{clean_name(author.display_name)} has the role {found[0].name}."
+        return author.id, clean_name(author.display_name)
 
     async def _answered(self, message: Message) -> discord.PartialMessage:
-        """What is answered; where somebody had to approve it first, what led to that."""
-        id = message.reply_to if message.kind == "approval" else message.platform_id
-        if not id.isdigit():
+        id = message.platform_id
+        if message.kind == "command" or not id.isdigit():
             raise ActionError("this is no answer to a message on Discord")
         return (await self._rooms.channel(message.room)).get_partial_message(int(id))
 

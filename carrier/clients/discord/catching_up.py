@@ -12,7 +12,7 @@ from typing import Any
 
 from carrier.clients.discord.moments import snowflake
 from carrier.interfaces import Deliver
-from carrier.types import Message
+from carrier.types.talk import Message
 
 log = logging.getLogger(__name__)
 

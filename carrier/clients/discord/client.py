@@ -14,7 +14,7 @@ from carrier.clients.discord.pacing import Identifies
 from carrier.config.models.discord import DiscordSettings
 from carrier.errors import ActionError, Passing
 from carrier.interfaces import Deliver, Given
-from carrier.types import Attachment, Message, Outgoing, RoomView
+from carrier.types.talk import Attachment, Message, Outgoing, RoomView
 
 if TYPE_CHECKING:
     from carrier.clients.discord.session import Session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from carrier.clients.discord.rooms import Rooms
 from carrier.config.models.discord import DiscordSettings
-from carrier.types import Message
+from carrier.types.talk import Message
 
 if TYPE_CHECKING:
     import discord

@@ -99,6 +99,7 @@ class Bot(discord.Client):
         """Shards that are not connected."""
         self.sockets: dict[int, DiscordWebSocket] = {}
         """The newest of each shard."""
+        self._events: set[asyncio.Task[None]] = set()
         super().__init__(
             intents=_intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -109,6 +110,20 @@ class Bot(discord.Client):
             heartbeat_timeout=settings.connection.silence,
             **more,
         )
+
+    def _schedule_event(self, *event: Any, **more: Any) -> "asyncio.Task[None]":
+        task = super()._schedule_event(*event, **more)
+        self._events.add(task)
+        task.add_done_callback(self._events.discard)
+        return task
+
+    async def heard_out(self) -> None:
+        """What it has heard is handed on, or cut off where that takes too long."""
+        if self._events:
+            _, late = await asyncio.wait(self._events, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _get_state(self, **options: Any) -> Any:
         self.http = _Http(self._settings, self.loop)
@@ -330,6 +345,7 @@ async def _close(bot: Bot) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
             await bot.close()
     await bot.http.close()
+    await bot.heard_out()
     for beat in beats:
         # Its thread would speak to an event loop that may be no more.
         await asyncio.to_thread(beat.join, CLOSE_SECONDS)

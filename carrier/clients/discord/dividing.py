@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from carrier.clients.discord.splitting import LIMIT, pieces
 from carrier.config.models.discord import Long
-from carrier.types import Attachment, Outgoing
+from carrier.types.talk import Attachment, Outgoing
 
 FILE = "answer.md"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from carrier.config.models.discord import Files
-from carrier.types import Attachment, Message
+from carrier.types.talk import Attachment, Message
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from carrier.clients.discord.reading import within
 from carrier.config.models.discord import DiscordSettings, command_name
 from carrier.interfaces import Deliver
 from carrier.quoting import clean_name
-from carrier.types import Message
+from carrier.types.talk import Message
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot

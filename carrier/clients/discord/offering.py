@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from carrier.config.models.discord import command_name
-from carrier.types import Tool
+from carrier.types.models import Tool
 
 TEXT, WHOLE, FLAG, NUMBER = 3, 4, 5, 10
 _KINDS = {"string": TEXT, "integer": WHOLE, "boolean": FLAG, "number": NUMBER}

@@ -9,7 +9,7 @@ import discord
 from discord.http import Route
 
 from carrier.clients.discord.posting import request
-from carrier.types import Attachment
+from carrier.types.talk import Attachment
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot

@@ -9,7 +9,7 @@ import discord
 
 from carrier.clients.discord.interactions import buttons
 from carrier.config.models.discord import DiscordSettings
-from carrier.types import Attachment, Outgoing
+from carrier.types.talk import Attachment, Outgoing
 
 PARSED = ("users", "roles", "everyone")
 

@@ -7,7 +7,7 @@ from carrier.clients.discord.rooms import Rooms
 from carrier.clients.discord.sending import Sending
 from carrier.clients.discord.splitting import LIMIT, pieces
 from carrier.errors import Passing
-from carrier.types import Outgoing
+from carrier.types.talk import Outgoing
 
 EDIT_EVERY = 1.25
 """Seconds between two edits of one channel: Discord takes five in five, and the whole answer is one of them."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import discord
 
 from carrier.quoting import clean_name
-from carrier.types import Attachment, Message
+from carrier.types.talk import Attachment, Message
 
 EMBED_CHARS = 2000
 """What is read of one embed."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from carrier.quoting import clean, clean_name
-from carrier.types import RoomView
+from carrier.types.talk import RoomView
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot

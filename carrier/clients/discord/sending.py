@@ -15,7 +15,7 @@ from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.rooms import Rooms
 from carrier.config.models.discord import DiscordSettings
 from carrier.errors import CannotLook, Refused
-from carrier.types import Outgoing
+from carrier.types.talk import Outgoing
 
 if TYPE_CHECKING:
     from carrier.clients.discord.connection import Bot

@@ -26,7 +26,7 @@ from carrier.clients.discord.rooms import Rooms
 from carrier.clients.discord.sending import Sending
 from carrier.config.models.discord import DiscordSettings
 from carrier.interfaces import Deliver
-from carrier.types import Attachment, Message
+from carrier.types.talk import Attachment, Message
 
 log = logging.getLogger(__name__)
 

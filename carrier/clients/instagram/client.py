@@ -19,7 +19,7 @@ from carrier.clients.instagram.tokens import DAY, TokenFile
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Instagram:
     async def run(self, deliver: Deliver) -> None:
         """Until cancelled; raises Unauthorized when its token is good for nothing."""
         await asyncio.to_thread(self._tokens.open)
+        self._graph.open()
         try:
             self._self.username = await self._ask_who()
             self.ready.set()

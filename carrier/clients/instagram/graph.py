@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,6 +36,7 @@ class Graph:
     paused_until: float = 0.0
     """By the loop's clock: the platform has asked for a pause."""
     _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
+    _keeps: bool = True
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def get(self, path: str, **query: object) -> Mapping[str, Any]:
@@ -52,30 +53,43 @@ class Graph:
     async def upload(self, url: str, file: Path, offset: int) -> None:
         """A video from so many bytes on."""
         self._obey_pause()
-        client, size = await self._opened(), (await asyncio.to_thread(file.stat)).st_size
+        size = (await asyncio.to_thread(file.stat)).st_size
         told = {"offset": str(offset), "file_size": str(size), "content-length": str(size - offset)}
         headers = {"authorization": f"OAuth {self.token()}", **told}
         with _in_words("POST ig-api-upload", publishing=False):
-            answer = await client.post(url, headers=headers, content=_pieces(file, offset))
+            async with self._connected() as client:
+                answer = await client.post(url, headers=headers, content=_pieces(file, offset))
         _judge_upload(answer)
 
+    def open(self) -> None:
+        """Keep connections from now on, until it is closed."""
+        self._keeps = True
+
     async def close(self) -> None:
-        """Let go of its connections; who asks it again opens others."""
-        client, self._client = self._client, None
+        """Keep none from now on: who asks it again has one for each call."""
+        client, self._client, self._keeps = self._client, None, False
         if client:
             await client.aclose()
 
     async def _call(self, method: str, path: str, values: Mapping[str, object], publishing: bool) -> Mapping[str, Any]:
         self._obey_pause()
-        client = await self._opened()
         told = {key: _written(value) for key, value in values.items() if value is not None}
         url = f"{self.site}{path}" if path.startswith("/") else f"{self.site}/{self.version}/{path}"
         place: dict[str, Any] = {"data": told} if method == "POST" else {"params": told}
         headers = {"authorization": f"Bearer {self.token()}"}
         with _in_words(f"{method} {path}", publishing):
-            answer = await client.request(method, url, headers=headers, **place)
+            async with self._connected() as client:
+                answer = await client.request(method, url, headers=headers, **place)
         self._note_usage(answer)
         return _judge(f"{method} {path}", answer, publishing)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator["httpx.AsyncClient"]:
+        if self._keeps:
+            yield await self._opened()
+            return
+        async with await asyncio.to_thread(_new_client, self.read_seconds) as client:
+            yield client
 
     async def _opened(self) -> "httpx.AsyncClient":
         async with self._opening:
@@ -98,18 +112,13 @@ class Graph:
 
 
 def usage(headers: Mapping[str, str]) -> tuple[int, int]:
-    """The highest share that is used, in per cent, and the minutes until there is more."""
-    counted = [*_told(headers.get("x-app-usage"))]
-    for each in (_load(headers.get("x-business-use-case-usage")) or {}).values():
-        counted += [row for row in each if isinstance(row, dict)]
-    shares = [row.get(key, 0) for row in counted for key in ("call_count", "total_cputime", "total_time")]
-    minutes = [row.get("estimated_time_to_regain_access", 0) for row in counted]
-    return max(map(int, shares), default=0), max(map(int, minutes), default=0)
-
-
-def _told(header: str | None) -> Iterator[dict[str, Any]]:
-    if found := _load(header):
-        yield found
+    """The highest share that is used, in per cent, and the minutes until there is more; what makes no sense is 0."""
+    business = (_load(headers.get("x-business-use-case-usage")) or {}).values()
+    counted = [_load(headers.get("x-app-usage")), *(row for rows in business if isinstance(rows, list) for row in rows)]
+    rows = [row for row in counted if isinstance(row, dict)]
+    shares = [_number(row.get(key)) for row in rows for key in ("call_count", "total_cputime", "total_time")]
+    minutes = [_number(row.get("estimated_time_to_regain_access")) for row in rows]
+    return max(shares, default=0), max(minutes, default=0)
 
 
 def _load(text: str | None) -> dict[str, Any] | None:
@@ -183,7 +192,7 @@ def _error(call: str, told: Mapping[str, Any], publishing: bool) -> PostError:
 
 
 def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return int(value) if isinstance(value, int | float) else 0
 
 
 def _new_client(read_seconds: float) -> "httpx.AsyncClient":

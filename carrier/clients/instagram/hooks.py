@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from carrier.clients.instagram.rooms import Self
-from carrier.types import Message
+from carrier.types.talk import Message
 
 OLDEST = 36 * 3600.0
 """Seconds for which Instagram tries to tell something; what is older was kept by somebody else."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from carrier.clients.instagram.graph import Graph
 from carrier.clients.instagram.rooms import Self, seconds
-from carrier.types import Message
+from carrier.types.talk import Message
 
 POSTS = 25
 """The newest ones, below which comments are looked for."""

@@ -9,7 +9,7 @@ from carrier.clients.instagram.graph import Graph
 from carrier.clients.instagram.words import parts_of, whole_of
 from carrier.errors import PostError
 from carrier.interfaces import Container, LivePost, Quota
-from carrier.types import PostContent, PostKind
+from carrier.types.posts import PostContent, PostKind
 
 MOST = 50
 """Of what is live, that is looked through."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from carrier.errors import Refused
-from carrier.types import Message
+from carrier.types.talk import Message
 
 Place = Literal["media", "mentions", "messages"]
 """What rooms are called: `NAME/media:ID` below a post of one's own, `NAME/mentions:ID` below somebody else's,

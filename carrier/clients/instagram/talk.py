@@ -9,7 +9,7 @@ from carrier.clients.instagram.hooks import Mention
 from carrier.clients.instagram.publisher import Publisher
 from carrier.clients.instagram.rooms import Self, place_of, seconds
 from carrier.errors import ActionError, CannotLook, PostError
-from carrier.types import Message, Outgoing
+from carrier.types.talk import Message, Outgoing
 
 ACTIONS = ("instagram/hide", "instagram/delete")
 
@@ -68,13 +68,11 @@ class Talk:
         place, _ = place_of(message.room)
         if place != "media" or action not in ACTIONS:
             raise ActionError(f"there is no {action} here, but only below posts of one's own")
-        # A decision answers the comment that led to it.
-        comment = message.reply_to if message.kind == "approval" else message.platform_id
         try:
             if action == "instagram/delete":
-                await self.graph.delete(comment)
+                await self.graph.delete(message.platform_id)
                 return "The comment is deleted."
-            await self.graph.post(comment, {"hide": True})
+            await self.graph.post(message.platform_id, {"hide": True})
             return "The comment is hidden: only who wrote it sees it."
         except PostError as error:
             raise ActionError(str(error)) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from carrier.types import PostContent, PostTag
+from carrier.types.posts import PostContent, PostTag
 
 _RESUMABLE = {"upload_type": "resumable"}
 _MIDDLE = {"x": 0.5, "y": 0.5}

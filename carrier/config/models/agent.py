@@ -79,6 +79,7 @@ class TemplateNames(Block):
     summary: Inside = Field(default="summary.j2", description="For the evaluator `summary`")
     decide: Inside = Field(default="decide.j2", description="For `respond: decide`: whether to answer, YES or NO")
     goals: Inside = Field(default="goals.j2", description="For the evaluator `goals`")
+    judge: Inside = Field(default="judge.j2", description="For evaluators of type `judge`; else Carrier's own words")
 
 
 def _model_in_place(value: object) -> object:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from carrier.errors import Refused
-from carrier.types import Hosted
+from carrier.types.posts import Hosted
 
 
 class Nowhere:

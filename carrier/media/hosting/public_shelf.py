@@ -11,7 +11,7 @@ from typing import Protocol
 from carrier.errors import ClientError, Passing
 from carrier.media.hosting.naming import PART, is_ours, new_name
 from carrier.media.hosting.showing import SOON, see
-from carrier.types import Hosted
+from carrier.types.posts import Hosted
 
 SLOWEST = 100_000
 """Bytes a second: an upload that is slower than this for its size is given up."""

@@ -26,6 +26,8 @@ class Breach:
     scope: str
     """`user` (a bucket), `global`, or `gateway`."""
     at: float
+    until: float = 0.0
+    """When it may come again, as it is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class RestApi:
         """429, and a line among the breaches."""
         scope = "global" if taken.remaining < 0 else "user"
         kept = self._core.limits
-        kept.breaches.append(Breach(entry.bot, entry.method, entry.path, scope, entry.at))
+        kept.breaches.append(Breach(entry.bot, entry.method, entry.path, scope, entry.at, entry.at + taken.reset_after))
         fault = faults.rate_limited(round(taken.reset_after, 3), scope=scope)
         told = headers(route, taken) if scope == "user" else {}
         return self._say(429, json.loads(fault.body), {**told, **fault.headers})
