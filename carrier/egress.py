@@ -251,7 +251,7 @@ def client(
     door = _Door(network, look_up, backend or core.AnyIOBackend(), core)
     # Not made the usual way, which has no place for a door: without this pool it cannot connect at all.
     transport = object.__new__(made.AsyncHTTPTransport)
-    transport._pool = core.AsyncConnectionPool(ssl_context=_tls(library), network_backend=door)
+    transport._pool = core.AsyncConnectionPool(ssl_context=tls(library), network_backend=door)
 
     async def check(request: Any) -> None:
         url = request.url
@@ -262,7 +262,8 @@ def client(
 
 
 @lru_cache
-def _tls(library: str) -> "ssl.SSLContext":
+def tls(library: str) -> "ssl.SSLContext":
+    """What to trust, read once for all clients: it takes 20 ms of work each time."""
     return cast("ssl.SSLContext", importlib.import_module(library).create_ssl_context())
 
 

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
+from carrier.egress import tls
 from carrier.testing.graph import APP_ID, APP_SECRET, EVERY_FAULT, Action, Graph, Rules, local_graph, table
 from carrier.testing.http_server import http_server
 from carrier.testing.movies import box, mp4
@@ -107,7 +108,7 @@ def refusal(answer: httpx.Response) -> tuple[int, int]:
 async def an_app(folder: Path, **options: Any) -> AsyncIterator[App]:
     async with (
         local_graph(media=folder, **options) as graph,
-        httpx.AsyncClient(base_url=graph.url, timeout=10) as http,
+        httpx.AsyncClient(base_url=graph.url, timeout=10, verify=tls("httpx")) as http,
     ):
         yield App(graph, http, folder)
 

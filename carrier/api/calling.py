@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -74,7 +75,11 @@ async def calling(data: Path) -> AsyncIterator[Caller]:
     except FileNotFoundError as error:
         raise NobodyThere(f"no host runs on {data}") from error
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=90, trust_env=False) as client:
+    # A host speaks no TLS, and to read whom one may trust in it takes 20 ms.
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async with httpx.AsyncClient(
+        base_url=address, headers=headers, timeout=90, trust_env=False, verify=nobody
+    ) as client:
         try:
             await client.get("/health")
         except httpx.TransportError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from carrier.clients.instagram.policy import remedy
+from carrier.egress import tls
 from carrier.errors import PostError, PostRemedy
 
 if TYPE_CHECKING:
@@ -201,4 +202,4 @@ def _new_client(read_seconds: float) -> "httpx.AsyncClient":
     # It writes whole addresses down.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
-    return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+    return httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=tls("httpx"))
