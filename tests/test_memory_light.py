@@ -19,11 +19,7 @@ def run(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_the_store_is_imported_without_the_client_of_catalogues() -> None:
-    run(IMPORT)
-
-
-def test_who_wants_that_client_later_gets_it_whole() -> None:
+def test_the_store_is_imported_without_the_client_of_catalogues_which_is_there_whole_for_who_wants_it_later() -> None:
     run(IMPORT + "from lance_namespace import ListTablesRequest\nassert ListTablesRequest.model_fields\n")
 
 
