@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, func, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.util import LRUCache
 
 from carrier.errors import LedgerError
 from carrier.ledger import schema
@@ -204,30 +203,9 @@ def _settle(outcomes: list[Outcome]) -> None:
             done.set_exception(error)
 
 
-_in_sql: LRUCache[Any, Any] = LRUCache(1000)
-_dialects: dict[str, Dialect] = {}
-
-
-def _engine(kind: str, url: URL, **how: Any) -> Engine:
-    """One that has in SQL already what others of its kind were asked: half the work of a ledger for a few turns.
-
-    SQLAlchemy keeps a statement by the dialect it is in, and makes one for each engine.
-    """
-    kept: Any = {"compiled_cache": _in_sql}
-    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, execution_options=kept, **how)
-    engine.dialect = _dialects.get(kind, engine.dialect)
-
-    @event.listens_for(engine, "connect")
-    def share(*_: object) -> None:
-        # Only now has it learned from SQLite what that can do.
-        _dialects.setdefault(kind, engine.dialect)
-
-    return engine
-
-
 def _writing(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path))
-    engine = _engine("writing", url, connect_args={"check_same_thread": False})
+    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: object) -> None:
@@ -245,7 +223,7 @@ def _writing(path: Path) -> Engine:
 
 def _reading(path: Path) -> Engine:
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
-    engine = _engine("reading", url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url, poolclass=StaticPool, hide_parameters=True, isolation_level="AUTOCOMMIT")
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: object) -> None:
