@@ -124,13 +124,17 @@ async def run(caller: Caller) -> str:
 
 
 async def until(caller: Caller, id: str, *states: str) -> dict[str, Any]:
-    """The post, once it is in one of these states."""
-    async with asyncio.timeout(SECONDS):
-        while True:
-            found = (await caller.get("/posts"))["posts"]
-            if any(post["id"] == id and post["state"] in states for post in found):
-                return dict(await caller.get(f"/posts/{id}"))
-            await asyncio.sleep(MOMENT)
+    """The post, once it is in one of these states; raises AssertionError with the last that was seen of it."""
+    found: list[dict[str, Any]] = []
+    try:
+        # A step that fails for a moment is tried again only after some seconds.
+        async with asyncio.timeout(2 * SECONDS):
+            while not any(post["id"] == id and post["state"] in states for post in found):
+                await asyncio.sleep(MOMENT)
+                found = (await caller.get("/posts"))["posts"]
+    except TimeoutError as error:
+        raise AssertionError(f"{id} is not {' or '.join(states)}: {found}") from error
+    return dict(await caller.get(f"/posts/{id}"))
 
 
 needs_vsftpd = pytest.mark.skipif(
