@@ -25,12 +25,14 @@ def main() -> None:
     """Print what was measured."""
     for tls, name in (("none", "FTP"), ("explicit", "FTPS")):
         with tempfile.TemporaryDirectory() as folder:
-            speed, stall = asyncio.run(_measure(Path(folder), tls))
-        print(f"{f'upload of {BYTES / 1e6:.0f} MB, {name}':42}  {speed:.0f} MB/s, longest stall {stall * 1000:.1f} ms")
+            speed, first, later = asyncio.run(_measure(Path(folder), tls))
+        stalls = f"longest stall {later * 1000:.1f} ms; in the first upload {first * 1000:.1f} ms"
+        print(f"{f'upload of {BYTES / 1e6:.0f} MB, {name}':42}  {speed:.0f} MB/s, {stalls}")
 
 
-async def _measure(folder: Path, tls: str) -> tuple[float, float]:
-    """The best of a few, in MB a second with the look at its public address; and the longest stall of all."""
+async def _measure(folder: Path, tls: str) -> tuple[float, float, float]:
+    """The best of a few, in MB a second with the look at its public address; and the longest stall in seconds, of the
+    first of them, which imports what it needs where nothing else has yet, and of the others."""
     film = folder / "film.mp4"
     film.write_bytes(bytes(BYTES))
     here, there = multiprocessing.Pipe()
@@ -39,7 +41,7 @@ async def _measure(folder: Path, tls: str) -> tuple[float, float]:
     port, certificate, url = await asyncio.to_thread(here.recv)
     login = {"username": USER, "password": SecretStr(PASSWORD), "tls": tls, "ca": certificate}
     settings = {"type": "ftp", "server": "127.0.0.1", "port": port, "public_url": url, **login}
-    host, stalls, seconds = ftp(Ftp.model_validate(settings)), [0.0], []
+    host, stalls, longest, seconds = ftp(Ftp.model_validate(settings)), [0.0], [], []
     watching = asyncio.create_task(_watch(stalls))
     try:
         for _ in range(TIMES):
@@ -47,11 +49,13 @@ async def _measure(folder: Path, tls: str) -> tuple[float, float]:
             hosted = await host.put(film, "video/mp4")
             seconds.append(time.perf_counter() - begun)
             await host.remove(hosted.name)
+            longest.append(max(stalls))
+            stalls.clear()
     finally:
         watching.cancel()
         here.send("done")
         await asyncio.to_thread(process.join)
-    return BYTES / 1e6 / min(seconds), max(stalls)
+    return BYTES / 1e6 / min(seconds), longest[0], max(longest[1:])
 
 
 async def _watch(stalls: list[float]) -> None:

@@ -246,6 +246,8 @@ def client(
     """
     made: Any = importlib.import_module(library)
     core: Any = importlib.import_module(library.replace("httpx", "httpcore"))
+    # The first connection would import it, and hold up the event loop for 20 ms.
+    importlib.import_module("anyio._backends._asyncio")
     # It writes whole addresses down, and they may hold secrets.
     logging.getLogger(library).setLevel(logging.WARNING)
     door = _Door(network, look_up, backend or core.AnyIOBackend(), core)

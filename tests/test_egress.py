@@ -6,6 +6,8 @@ import ipaddress
 import logging
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -584,3 +586,22 @@ async def test_no_address_is_written_into_the_log(caplog: pytest.LogCaptureFixtu
 async def test_a_name_that_nobody_knows_is_a_failed_connection() -> None:
     with pytest.raises(httpx.ConnectError, match="is not known"):
         await get(Outside(), BOTH, "https://api.example.com/")
+
+
+def test_what_a_connection_needs_is_imported_where_its_client_is_made() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from carrier.egress import Network, client\n"
+        "client(Network((), True))\n"
+        "before = {*sys.modules}\n"
+        "async def connect():\n"
+        "    async with client(Network.of(['127.0.0.1:9'], 'http://127.0.0.1:9')) as web:\n"
+        "        await web.get('http://127.0.0.1:9')\n"
+        "try:\n"
+        "    asyncio.run(connect())\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, *sorted({*sys.modules} - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["ConnectError"]
