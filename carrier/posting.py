@@ -351,7 +351,8 @@ class Posting:
 
     def _try_again(self, post: Post, error: PostError) -> Post:
         pause = max(error.wait, PAUSES[min(post.attempts, len(PAUSES) - 1)])
-        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1)
+        # It says nothing of whether somebody has seen to the account.
+        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1, stuck=post.stuck)
 
     def _look_later(self, post: Post, reason: str) -> Post:
         """The longer it lasts, the longer the pauses."""

@@ -224,6 +224,8 @@ async def test_a_post_whose_time_has_passed_is_missed_without_a_call(here: Trial
 
 async def test_a_token_that_is_good_for_nothing_waits_for_a_new_one_and_is_told_once(here: Trial) -> None:
     here.graph.spoil(here.graph.account)
+    # In between it cannot be asked for a moment.
+    here.graph.script(Action(do="reset"), "GET", "/content_publishing_limit$", nth=5)
     day = 86400 * 1_000_000
     await here.add(expires=here.ledger.clock.tick() + day)
     await here.until_over(most=4 * 3600)
