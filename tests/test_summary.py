@@ -2,7 +2,7 @@
 with what it sums up."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -248,13 +248,22 @@ async def test_it_is_dropped_with_what_was_said_otherwise_and_made_anew_of_what_
     assert "gold" not in str(small.requests[1])
 
 
-async def test_what_was_said_otherwise_while_it_was_written_is_not_in_it(host: LittleHost) -> None:
+CHANGES: dict[str, Callable[[LittleHost], Awaitable[object]]] = {
+    "said otherwise": lambda host: say_otherwise(host, 1, "I hide"),
+    "taken back": lambda host: take_back(host, 1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+async def test_what_was_changed_while_it_was_written_is_not_in_it(
+    host: LittleHost, change: Callable[[LittleHost], Awaitable[object]]
+) -> None:
     small = summing_up(host, "Anna hides gold.", "Anna came.")
     complete = small.complete
 
     async def meanwhile(request: Any) -> Any:
         if not small.requests:
-            await say_otherwise(host, 1, "I hide")
+            await change(host)
         return await complete(request)
 
     small.complete = meanwhile  # type: ignore[method-assign]
@@ -278,25 +287,6 @@ async def test_what_it_does_not_reach_leaves_it(host: LittleHost) -> None:
     await take_back(host, 4)
 
     assert await summary(host) == "short"
-
-
-async def test_what_was_taken_back_while_it_was_written_is_not_in_it(host: LittleHost) -> None:
-    small = summing_up(host, "Anna hides gold.", "Anna came.")
-    complete = small.complete
-
-    async def meanwhile(request: Any) -> Any:
-        if not small.requests:
-            await take_back(host, 1)
-        return await complete(request)
-
-    small.complete = meanwhile  # type: ignore[method-assign]
-    await hear(host, "I hide gold", "hello")
-    await look_back(host)
-    assert await summary(host) == ""
-
-    await hear(host, "well")
-    await look_back(host)
-    assert await summary(host) == "Anna came."
 
 
 async def test_one_that_was_dropped_while_the_next_was_written_does_not_live_on_in_it(host: LittleHost) -> None:
