@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from carrier.evaluators.founding import as_said, by_name, founded, lines_of_people, speakers, split, tells_more
+from carrier.evaluators.founding import as_said, by_name, founded, learned, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.templates import Templates
 from carrier.types.memory import Memory
@@ -61,20 +62,5 @@ class Facts:
         source = founded(fact, about, lines)
         own = source.who.id == about.id
         text = fact if own else f"says of {about.name}: {fact}"
-        return Memory(
-            id=f"{exchange.agent.name}/facts/{lines[0].id}-{lines[-1].id}/{number}",
-            agent=exchange.agent.name,
-            room=exchange.room,
-            entity=source.who.id,
-            kind="fact",
-            text=text[: self._settings.max_chars],
-            at=lines[-1].at,
-            name=source.who.name,
-            source_ids=tuple(line.id for line in lines if line.sender == source.who.id),
-            revision=exchange.agent.revision,
-            trust=source.trust,
-            private=any(line.direct for line in lines),
-            confidence=source.confidence,
-            other="" if own else about.id,
-            instead_of=instead_of,
-        )
+        memory = learned("fact", number, text[: self._settings.max_chars], source, exchange, lines)
+        return replace(memory, other="" if own else about.id, instead_of=instead_of)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from carrier.interfaces import Exchange
 from carrier.quoting import adds, folded, share
@@ -42,6 +43,32 @@ def founded(text: str, about: Person, lines: Sequence[Message]) -> Founded:
     # Nobody's words at all: a model has made them up, or has said them in another language.
     who = next(person for person in said if shares[person] == most) if most else own
     return Founded(who, "claimed", round(most, 2))
+
+
+def learned(
+    kind: Literal["fact", "relationship"],
+    number: int,
+    text: str,
+    source: Founded,
+    exchange: Exchange,
+    lines: Sequence[Message],
+) -> Memory:
+    """The memory of something that is founded in these lines; `number` tells it from others found in them."""
+    return Memory(
+        id=f"{exchange.agent.name}/{kind}s/{lines[0].id}-{lines[-1].id}/{number}",
+        agent=exchange.agent.name,
+        room=exchange.room,
+        entity=source.who.id,
+        kind=kind,
+        text=text,
+        at=lines[-1].at,
+        name=source.who.name,
+        source_ids=tuple(line.id for line in lines if line.sender == source.who.id),
+        revision=exchange.agent.revision,
+        trust=source.trust,
+        private=any(line.direct for line in lines),
+        confidence=source.confidence,
+    )
 
 
 def split(text: str, known: Mapping[int, Memory]) -> tuple[str, str]:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from carrier.evaluators.founding import as_said, by_name, founded, lines_of_people, speakers, split, tells_more
+from carrier.evaluators.founding import as_said, by_name, founded, learned, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.quoting import folded
 from carrier.templates import Templates
@@ -72,23 +73,10 @@ class Relationships:
         if source is None or source.who.id not in (one.id, other.id):
             return None
         own = source.who.id == one.id
-        return Memory(
-            id=f"{exchange.agent.name}/relationships/{lines[0].id}-{lines[-1].id}/{number}",
-            agent=exchange.agent.name,
-            room=exchange.room,
-            entity=source.who.id,
-            kind="relationship",
-            text=_text(one, other, what, own)[: self._settings.max_chars],
-            at=lines[-1].at,
-            name=source.who.name,
-            source_ids=tuple(line.id for line in lines if line.sender == source.who.id),
-            revision=exchange.agent.revision,
-            trust=source.trust if own else "claimed",
-            private=any(line.direct for line in lines),
-            confidence=source.confidence,
-            other=other.id if own else one.id,
-            instead_of=instead_of,
-        )
+        text = _text(one, other, what, own)[: self._settings.max_chars]
+        source = replace(source, trust=source.trust if own else "claimed")
+        memory = learned("relationship", number, text, source, exchange, lines)
+        return replace(memory, other=other.id if own else one.id, instead_of=instead_of)
 
 
 def _text(one: Person, other: Person, what: str, own: bool) -> str:
