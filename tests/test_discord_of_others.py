@@ -22,6 +22,8 @@ from tests.dictated import Dictated, dictate
 from tests.discord_scene import FILES, heard, until_heard
 from tests.simcord_server import Simcord, simcord
 from tests.test_discord_interactions import DICE
+from tests.test_discord_places import FILES as TOWN
+from tests.test_discord_places import ROUTES
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -88,24 +90,6 @@ async def test_a_mention_is_answered_once_in_its_place(tmp_path: Path) -> None:
         assert int(answer.reference["message_id"]) == asked.id
 
 
-ROUTES = """\
-routes:
-  - { category: %(kitchen)s, agent: yuffie }
-  - { room: %(oven)s, agent: tifa }
-  - { room: %(cellar)s, agent: yuffie }
-  - { room: %(corner)s, agent: tifa }
-  - { room: %(help)s, agent: yuffie }
-  - { room: %(square)s, agents: [tifa, yuffie] }
-  - { room: %(stage)s, respond: always }
-  - { room: %(vault)s, respond: never }
-  - { guild: %(inn)s, agent: yuffie }
-"""
-AGENTS: Mapping[str, str] = {
-    "agents.d/yuffie.yaml": "character: { bio: Is here. }\n",
-    "agents.d/script.yaml": 'kind: script\nname: tifa\nrules: [{ say: "{{ agent }} here" }]\n',
-}
-
-
 CAREFUL = """\
 character: { bio: Keeps the bar. }
 actions: [roll_dice]
@@ -121,7 +105,7 @@ DICTATED: Mapping[str, str] = {
 
 
 async def test_every_route_leads_to_its_agent_in_channels_threads_posts_and_private(tmp_path: Path) -> None:
-    async with a_bar(tmp_path, files=AGENTS) as bar:
+    async with a_bar(tmp_path, files=TOWN) as bar:
         world = bar.there.backend
         inn = world.create_guild("Inn")
         world.add_member(inn.id, bar.anna.id)
