@@ -97,6 +97,8 @@ class Bot(discord.Client):
         """Whether all of it is connected, or not."""
         self._away = set(range(more.get("shard_count", 1)))
         """Shards that are not connected."""
+        self._unknown = set(self._away)
+        """Shards whose guilds are not known."""
         self.sockets: dict[int, DiscordWebSocket] = {}
         """The newest of each shard."""
         self._events: set[asyncio.Task[None]] = set()
@@ -212,8 +214,18 @@ class ShardedBot(Bot, discord.AutoShardedClient):
     async def on_disconnect(self) -> None:
         pass
 
+    async def on_ready(self) -> None:
+        # It comes when all have begun, and not when one of them begins anew.
+        pass
+
     async def on_shard_connect(self, shard: int) -> None:
+        self._unknown.add(shard)
         self.shard_here(shard)
+
+    async def on_shard_ready(self, shard: int) -> None:
+        self._unknown.discard(shard)
+        if not self._unknown:
+            await self.ears.all_known()
 
     async def on_shard_resumed(self, shard: int) -> None:
         self.shard_here(shard)
