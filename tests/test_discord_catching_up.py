@@ -1,7 +1,7 @@
 """What was said while nobody listened is answered afterwards: once, in its order, as far as it is not too old."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ class Delivered:
         self.texts: list[str] = []
         self.cursors: dict[str, str] = {}
         self.fails: list[str] = []
-        self.before = lambda: None
+        self.before: Callable[[], None] = lambda: None
 
     async def __call__(self, message: Message, cursor: str = "") -> None:
         self.before()

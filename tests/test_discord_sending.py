@@ -297,6 +297,19 @@ async def test_a_very_long_answer_may_go_on_in_a_thread(discord: Discord, tmp_pa
     assert " ".join([first, *filter(None, discord.said(thread, bar.tifa))]) == LONG.strip()
 
 
+async def test_where_there_can_be_no_thread_all_of_it_comes_once(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "long: { as: thread, over: 1 }", files=saying("One. " * 500))
+    direct = discord.world.dm(bar.anna, bar.tifa)
+    discord.nonces.lasts = 0.0
+    discord.faults.add(Rest("POST", f"/channels/{direct.id}/messages$", nth=2), reset(after=True))
+
+    async with bar.host() as host:
+        discord.say(bar.anna, direct, "hello")
+        await states(host, 2)
+
+    assert len(discord.said(direct, bar.tifa)) == 2
+
+
 async def test_an_agent_without_a_bot_of_its_own_has_a_name_and_a_picture(discord: Discord, tmp_path: Path) -> None:
     picture = "https://example.com/tifa.png"
     bar = scene(discord, tmp_path, "persona: webhook", f"avatars: {{ tifa: '{picture}' }}")
