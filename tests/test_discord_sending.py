@@ -367,17 +367,6 @@ async def test_where_discord_s_proxies_take_no_more_the_room_waits_for_minutes(
     assert [(row.state, row.error) for row in rows] == [("waiting", "Discord takes no more requests from here (429)")]
 
 
-async def test_a_sign_stands_at_a_message_while_its_answer_is_written(discord: Discord, tmp_path: Path) -> None:
-    slow = "kind: script\nname: tifa\nrules: [{ say: done, delay: 0.5s }]\n"
-    bar = scene(discord, tmp_path, "acknowledge: 👀", files={"agents.d/script.yaml": slow})
-
-    async with bar.host():
-        asked = discord.say(bar.anna, bar.general, "hello", mentions=[bar.tifa])
-        await discord.until(lambda: asked.reactions.get("👀") == [bar.tifa.id])
-        await bar.answered("done")
-        await discord.until(lambda: not asked.reactions.get("👀"))
-
-
 DOUBTFUL = {
     "actions/pay.yaml": 'name: pay\ntype: python\nentrypoint: "actions/pay.py:pay"\n',
     "actions/pay.py": "from carrier.errors import InDoubt\ndef pay():\n    raise InDoubt('nobody knows ' * 400)\n",
