@@ -11,6 +11,7 @@ from discord.http import Route
 
 from carrier.clients.discord.offering import arguments, command
 from carrier.clients.discord.reading import within
+from carrier.clients.discord.splitting import LIMIT
 from carrier.config.models.discord import DiscordSettings, command_name
 from carrier.interfaces import Deliver
 from carrier.quoting import clean_name
@@ -29,6 +30,7 @@ TEXT_OPTION = 3
 MANAGE_CHANNELS = str(1 << 4)
 QUOTED = 1500
 """What is shown of a question."""
+FAILED = "That could not be done; the operator's log says why."
 
 BUTTON = re.compile(r"carrier:(approve|refuse):([0-9]{1,12})")
 
@@ -117,8 +119,8 @@ class Interactions:
         told = await self._deliver.command(meant, self._message(interaction, number))
         if not told.done:
             return await self._answer(interaction, MESSAGE, told.text, ONLY_FOR_THEM)
-        asked = interaction.message.content if interaction.message else ""
-        await self._answer(interaction, UPDATE, f"{asked}\n**{told.text}**", components=[])
+        asked, came = interaction.message.content if interaction.message else "", f"\n**{told.text}**"
+        await self._answer(interaction, UPDATE, _cut(asked, LIMIT - len(came)) + came, components=[])
 
     async def _command(self, interaction: discord.Interaction[Any], name: str, text: str) -> None:
         if name == "ask":
@@ -126,8 +128,12 @@ class Interactions:
             await self._deliver(self._message(interaction, text))
             return await self._answer(interaction, MESSAGE, _quoted(text))
         await self._answer(interaction, LATER, flags=ONLY_FOR_THEM)
-        told = await self._deliver.command(name, self._message(interaction, text))
-        await self._complete(interaction, told.text)
+        try:
+            told = (await self._deliver.command(name, self._message(interaction, text))).text
+        except Exception:
+            log.exception("%s: /%s failed", self._client, name)
+            told = FAILED
+        await self._complete(interaction, told)
 
     async def _call(self, interaction: discord.Interaction[Any], action: str, options: Mapping[str, Any]) -> None:
         tools = await self._deliver.tools([action])
@@ -179,7 +185,11 @@ class Interactions:
 
 def _quoted(text: str) -> str:
     """What somebody has asked, as everybody sees it."""
-    return "> " + text[:QUOTED].replace("\n", "\n> ")
+    return _cut("> " + text.replace("\n", "\n> "), QUOTED)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
