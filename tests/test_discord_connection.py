@@ -276,6 +276,18 @@ async def test_a_large_bot_has_several_connections(discord: Discord, tmp_path: P
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 2
 
 
+async def test_a_large_bot_that_cannot_learn_how_large_it_is_asks_again(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    discord.gateway.starts.guilds_a_shard = 1
+    while len({(guild.id >> 22) % 2 for guild in discord.world.guilds.values()}) < 2:
+        discord.clock.advance(0.001)
+        discord.world.invite(discord.world.guild("inn"), bar.tifa)
+    discord.faults.add(Rest("GET", "/gateway/bot$"), status(503))
+
+    async with bar.host():
+        await answers(bar, "hello")
+
+
 async def connections(host: Host) -> dict[str, object]:
     return {name: living.client for name, living in host.clients.items()}
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from carrier.testing.discord import Discord
-from carrier.testing.discord.faults import Rest, delay, status
+from carrier.testing.discord.faults import Rest, delay, rate_limited, status
 from carrier.testing.discord.permissions import MANAGE_WEBHOOKS
 from tests.discord_scene import Scene, scene
 from tests.test_discord_sending import ask
@@ -37,3 +39,17 @@ async def test_two_threads_of_one_channel_share_its_webhook(discord: Discord, tm
             await discord.until(lambda thread=thread: "you said: @Tifa hello" in discord.said(thread))  # type: ignore[misc]
 
     assert len(discord.world.webhooks) == 1
+
+
+async def test_no_token_of_a_webhook_is_logged(
+    discord: Discord, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bar = personas(discord, tmp_path)
+    discord.faults.add(Rest("POST", "^/webhooks/"), rate_limited(0.1))
+
+    async with bar.host():
+        await ask(bar)
+        await discord.until(lambda: "you said: @Tifa hello" in discord.said(bar.general))
+
+    (webhook,) = discord.world.webhooks.values()
+    assert webhook.token not in caplog.text

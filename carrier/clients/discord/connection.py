@@ -22,6 +22,8 @@ from carrier.config.models.discord import DiscordSettings
 from carrier.errors import ClientError, Passing
 
 log = logging.getLogger(__name__)
+# Of each request that has to wait it logs the address, which for a webhook holds its token.
+logging.getLogger("discord.http").setLevel(logging.ERROR)
 
 REQUEST_SECONDS = 30.0
 """What one request may take."""
@@ -334,7 +336,11 @@ async def _where(bot: Bot, settings: DiscordSettings) -> tuple[int, URL | None]:
     """Over how many connections, and where; raises Passing when Discord allows no more sessions for now."""
     try:
         shards, url, limits = await bot.http.get_bot_gateway()
-    except discord.GatewayNotFound:
+    except discord.GatewayNotFound as error:
+        cause = error.__cause__
+        if isinstance(cause, Exception) and not isinstance(cause, discord.NotFound):
+            raise why_it_ended(cause) from error
+        # A server of somebody's own, which has no use for it.
         return settings.connection.shards or 1, None
     except Exception as error:
         raise why_it_ended(error) from error
