@@ -30,6 +30,7 @@ TEXT_OPTION = 3
 MANAGE_CHANNELS = str(1 << 4)
 QUOTED = 1500
 """What is shown of a question."""
+LIMITS = ("min_value", "max_value", "min_length", "max_length")
 FAILED = "That could not be done; the operator's log says why."
 
 BUTTON = re.compile(r"carrier:(approve|refuse):([0-9]{1,12})")
@@ -199,7 +200,7 @@ def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
             command["description"],
             command.get("default_member_permissions"),
             [
-                (it["type"], it["name"], it["description"], bool(it.get("required")), _values(it))
+                (it["type"], it["name"], it["description"], bool(it.get("required")), _values(it), *map(it.get, LIMITS))
                 for it in command.get("options") or ()
             ],
         )
