@@ -7,6 +7,7 @@ import pytest
 from carrier.errors import LedgerError
 from carrier.runtime.forgetting import Forgetting
 from carrier.testing.discord import Discord
+from carrier.testing.discord.faults import Rest, reset, status
 from carrier.testing.hosts import until
 from carrier.types.talk import Outgoing
 from tests.discord_scene import Scene, heard, scene, until_heard
@@ -100,6 +101,15 @@ async def test_commands_are_offered_once(discord: Discord, tmp_path: Path) -> No
             await discord.until(lambda: [it["name"] for it in bar.tifa.commands.get(None, [])] == ["ask", "status"])
 
     assert len(discord.journal.of("PUT", "/commands")) == 1
+
+
+async def test_commands_are_offered_also_where_discord_has_trouble_at_first(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "commands: [status]")
+    discord.faults.add(Rest("GET", "/commands$"), status(503))
+    discord.faults.add(Rest("PUT", "/commands$"), reset())
+
+    async with bar.host():
+        await discord.until(lambda: bar.tifa.commands)
 
 
 async def test_without_a_word_on_commands_none_is_touched(discord: Discord, tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 from discord.http import Route
 
 from carrier.clients.discord.offering import arguments, command
 from carrier.clients.discord.reading import within
+from carrier.clients.discord.reasons import why_not_sent
 from carrier.clients.discord.splitting import LIMIT
 from carrier.config.models.discord import DiscordSettings, command_name
+from carrier.errors import Refused
 from carrier.interfaces import Deliver
 from carrier.quoting import clean_name
 from carrier.types.talk import Message
@@ -32,6 +35,8 @@ QUOTED = 1500
 """What is shown of a question."""
 LIMITS = ("min_value", "max_value", "min_length", "max_length")
 FAILED = "That could not be done; the operator's log says why."
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 
 BUTTON = re.compile(r"carrier:(approve|refuse):([0-9]{1,12})")
 
@@ -69,11 +74,22 @@ class Interactions:
     # --- which commands there are
 
     async def register(self) -> None:
-        """Have Discord offer what the configuration says, if it does not yet; without a word on it, nothing is done."""
-        if self._settings.commands is None:
-            return
-        async with self._registering:
-            await self._register([*self._own(), *await self._actions()])
+        """Have Discord offer what the configuration says, if it does not yet, and again where it has trouble.
+
+        Without a word on it, nothing is done.
+        """
+        pause = FIRST_PAUSE
+        while self._settings.commands is not None:
+            try:
+                async with self._registering:
+                    return await self._register([*self._own(), *await self._actions()])
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                reason = why_not_sent(error)
+                if isinstance(reason, Refused):
+                    raise reason from error
+            log.warning("%s: commands cannot be offered yet, again in %.0f s: %s", self._client, pause, reason)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _own(self) -> Iterator[dict[str, Any]]:
         """What the host does."""
