@@ -16,6 +16,7 @@ from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import HTTPClient, Route
 from yarl import URL
 
+from carrier.clients.discord import pacing
 from carrier.clients.discord.pacing import STARTS, Identifies, Requests
 from carrier.clients.discord.reasons import why_it_ended
 from carrier.config.models.discord import DiscordSettings
@@ -147,12 +148,12 @@ class Bot(discord.Client):
 
     async def may_begin(self) -> None:
         """Wait until the first session may begin."""
-        await self._identifies.next()
+        await self._identifies.next(self.shard_count or 1)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not initial:
             await asyncio.sleep(random.uniform(*ANEW))
-            await self._identifies.next()
+            await self._identifies.next(self.shard_count or 1)
 
     def shard_here(self, shard: int) -> None:
         self._away.discard(shard)
@@ -263,6 +264,8 @@ def _intents(settings: DiscordSettings) -> discord.Intents:
 async def live(bot: Bot, seconds: float) -> None:
     """Listen until cancelled; raises Unauthorized for what only its operator can mend, and else what went wrong."""
     await bot.may_begin()
+    # All but the first of several connections have to wait for the one before.
+    seconds += ((bot.shard_count or 1) - 1) * (pacing.IDENTIFY_EVERY + ANEW[1])
     async with asyncio.TaskGroup() as group:
         group.create_task(_connect(bot))
         group.create_task(_watch_readiness(bot, seconds))
