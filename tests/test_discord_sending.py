@@ -106,8 +106,9 @@ async def test_a_question_that_is_gone_is_answered_all_the_same(discord: Discord
         page(502, after=True),
         rate_limited(0.2),
         rate_limited(0.2, scope="global"),
+        Fault(200, b'{"id": ', {"Content-Type": "application/json"}, after=True),
     ],
-    ids=["503", "503 after", "reset", "reset after", "502 after", "429", "429 global"],
+    ids=["503", "503 after", "reset", "reset after", "502 after", "429", "429 global", "half an answer"],
 )
 async def test_whatever_goes_wrong_an_answer_arrives_once(discord: Discord, tmp_path: Path, fault: Fault) -> None:
     bar = scene(discord, tmp_path)
@@ -118,6 +119,7 @@ async def test_whatever_goes_wrong_an_answer_arrives_once(discord: Discord, tmp_
         assert await states(host) == [("sent", "")]
 
     assert discord.said(bar.general, bar.tifa) == ["you said: @Tifa hello"]
+    assert discord.gateway.connects == 1
 
 
 async def test_after_the_nonce_is_forgotten_a_message_is_found_by_its_words(discord: Discord, tmp_path: Path) -> None:
