@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from carrier.clients.discord import catching_up
+from carrier.clients.discord import catching_up, connection, put_away
 from carrier.clients.discord.catching_up import CatchingUp
 from carrier.testing.discord import Discord
 from carrier.testing.discord.faults import Rest, delay, status
@@ -260,3 +260,43 @@ async def test_what_cannot_be_kept_as_a_session_begins_leaves_all_rooms_to_be_lo
     await catching.up.heard(replace(said(9, "elsewhere"), room="bar/2"))
 
     assert catching.delivered.cursors == {}
+
+
+async def test_a_thread_that_was_put_away_meanwhile_is_looked_through(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(put_away, "SOONEST", 0.0)
+    bar = scene(discord, tmp_path)
+    known, new = (discord.thread(bar.anna, bar.general, name) for name in ("known", "new"))
+    async with bar.host():
+        discord.say(bar.anna, known, "zero", mentions=[bar.tifa])
+        await bar.answered("you said: @Tifa zero", channel=known)
+        old = discord.thread(bar.anna, bar.general, "old")
+        discord.archive(old)
+
+    for thread in (known, new):
+        discord.say(bar.anna, thread, "one", mentions=[bar.tifa])
+        discord.archive(thread)
+    discord.faults.add(Rest("GET", "/threads/archived/public$"), status(503))
+
+    async with bar.host():
+        await bar.answered("you said: @Tifa zero", "you said: @Tifa one", channel=known)
+        await bar.answered("you said: @Tifa one", channel=new)
+
+    assert not discord.journal.of("GET", f"/channels/{old.id}/messages")
+
+
+async def test_what_is_said_when_the_first_connection_ends_at_once_is_heard(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It ends before the guilds are known.
+    monkeypatch.setattr(connection, "GUILDS_SECONDS", 0.5)
+    bar = scene(discord, tmp_path)
+
+    async with bar.host():
+        (first,) = discord.gateway.of(bar.tifa)
+        assert first.session
+        discord.gateway.forget(first.session)
+        first.abort()
+        discord.say(bar.anna, bar.general, "one", mentions=[bar.tifa])
+        await bar.answered("you said: @Tifa one")

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from carrier.clients.discord.moments import snowflake
@@ -26,7 +27,7 @@ EVERYWHERE = ""
 NOTE_EVERY = 30.0
 """Seconds between two notes that nothing is missing anywhere."""
 SLACK = 5_000_000
-"""Microseconds that what is said may be under way."""
+"""Microseconds that what is said may be under way, or Discord's clock behind."""
 
 Look = Callable[[str, int], Awaitable[Collection[Message]]]
 """What was said in a room after an id, as far as it can be had."""
@@ -134,14 +135,18 @@ class CatchingUp:
             self._spawn(self._catch_up(room, after))
 
     async def _catch_up(self, room: str, after: int, pause: float = 0.0) -> None:
+        await self.persist(room, partial(self._look_through, room, after), pause)
+
+    async def persist(self, where: str, look: Callable[[], Awaitable[None]], pause: float = 0.0) -> None:
+        """Look for what was said somewhere until that succeeds."""
         while True:
             await asyncio.sleep(pause)
             try:
                 async with self._at_once:
-                    return await self._look_through(room, after)
+                    return await look()
             except Exception as error:
                 pause = min(2 * pause or FIRST_PAUSE, LONGEST_PAUSE)
-                log.warning("%s: what was said there cannot be looked for, again in %.0f s: %s", room, pause, error)
+                log.warning("%s: what was said there cannot be looked for, again in %.0f s: %s", where, pause, error)
 
     async def _look_through(self, room: str, after: int) -> None:
         found = {int(message.platform_id): message for message in await self._look(room, after)}
@@ -177,5 +182,9 @@ class CatchingUp:
     async def note_now(self) -> None:
         if self._here.is_set() and self._missing is not None and not self._missing:
             self._since.clear()
-            now = time.time_ns() // 1000 - SLACK
-            await self._deliver.move({EVERYWHERE: str(snowflake(now))})
+            await self._deliver.move({EVERYWHERE: str(a_moment_ago())})
+
+
+def a_moment_ago() -> int:
+    """An id: what is said from now on has a later one, also where Discord's clock is a little behind."""
+    return snowflake(time.time_ns() // 1000 - SLACK)

@@ -11,13 +11,13 @@ from typing import Any
 
 import discord
 
-from carrier.clients.discord import files
+from carrier.clients.discord import files, put_away
 from carrier.clients.discord.acting import Acting
-from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp
+from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp, a_moment_ago
 from carrier.clients.discord.composing import Composing
 from carrier.clients.discord.connection import Bot, live, logged_in
 from carrier.clients.discord.interactions import Interactions
-from carrier.clients.discord.moments import snowflake
+from carrier.clients.discord.moments import made_at, snowflake
 from carrier.clients.discord.pacing import Identifies
 from carrier.clients.discord.personas import Personas
 from carrier.clients.discord.previews import Previews
@@ -42,6 +42,9 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching_up = CatchingUp(deliver, self._look, self._spawn, bot.here)
         self._cursors: Mapping[str, str] = {}
+        self._beginning = self._since = 0
+        """The first id of what was said since the first connection, or since the one before this."""
+        self._put_away: dict[int, discord.Thread] = {}
         self.bot, self.rooms = bot, Rooms(name, bot)
         self._personas = Personas(bot)
         self.sending = Sending(bot, self.rooms, self._personas, settings)
@@ -78,14 +81,18 @@ class Session:
 
     def began(self) -> None:
         log.info("%s: connected to Discord as %s", self._name, self.bot.user)
+        self._since, self._beginning = self._beginning, self._beginning or a_moment_ago()
         self._catching_up.began()
 
     async def all_known(self) -> None:
-        self._cursors = await self._deliver.cursors()
+        known = await self._deliver.cursors()
+        # What was said before it ever came here is no concern of the bot's; what was since, is.
+        self._cursors = {EVERYWHERE: str(self._since), **known}
         rooms = dict(self._to_look_through(self.bot.guilds))
         await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms())})
-        if EVERYWHERE not in self._cursors:
-            await self._catching_up.note_now()
+        if EVERYWHERE not in known:
+            await self._deliver.move({EVERYWHERE: str(self._beginning)})
+        self._look_for_put_away()
         self._spawn(self._interactions.register())
 
     def refresh(self) -> None:
@@ -150,12 +157,25 @@ class Session:
             if room.startswith(f"{self._name}/@"):
                 yield room, max(int(cursor), oldest)
 
+    def _look_for_put_away(self) -> None:
+        known, since = int(self._cursors[EVERYWHERE]), max(int(self._cursors[EVERYWHERE]), self._oldest())
+        if known and time.time() - made_at(known) / 1_000_000 > put_away.SOONEST:
+            for parent in put_away.parents(self.bot.guilds):
+                look = partial(self._look_into_put_away, parent, since)
+                self._spawn(self._catching_up.persist(f"{self._name}/{parent.id}", look))
+
+    async def _look_into_put_away(self, parent: put_away.Parent, since: int) -> None:
+        async for thread in put_away.threads(parent, since):
+            room = f"{self._name}/{thread.id}"
+            self._put_away[thread.id] = thread
+            self._catching_up.catch_up_also({room: max(int(self._cursors.get(room) or 0), since)})
+
     def _oldest(self) -> int:
         return snowflake(time.time_ns() // 1000 - int(self._settings.backfill.age * 1_000_000))
 
     async def _look(self, room: str, after: int) -> list[Message]:
         id = room.partition("/")[2]
-        channel = self.bot.get_channel(int(id)) if id.isdigit() else await self.rooms.channel(room)
+        channel = self._seen(int(id)) if id.isdigit() else await self.rooms.channel(room)
         if not self._settings.backfill.age or not isinstance(channel, discord.abc.Messageable):
             return []
         found: list[discord.Message] = []
@@ -168,6 +188,9 @@ class Session:
             log.info("%s: what was said there cannot be read: %s", room, error.text)
         await _meet_members(found)
         return [self._read(message) for message in found]
+
+    def _seen(self, id: int) -> object:
+        return self.bot.get_channel(id) or self._put_away.get(id)
 
     # --- files
 
