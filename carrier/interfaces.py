@@ -462,6 +462,8 @@ class Container:
     id: str
     status: Literal["in progress", "finished", "published", "error", "expired", "gone"]
     why: str = ""
+    passes: bool = False
+    """Of an error: the platform's own, that another container may not meet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,16 @@ import pytest
 
 from carrier.ledger import posts as rows
 from carrier.testing.graph import EVERY_FAULT, Action
-from carrier.testing.posting import CLIENT, Fuse, Trial, trial
+from carrier.testing.posting import CLIENT, Died, Fuse, Fused, Trial, trial
 from carrier.types.posts import Post
+
+
+class DiesAtTheComment(Fused):
+    """A publisher whose process ends when a comment was written."""
+
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(name) if name == "comment" else getattr(self._real, name)
+
 
 REPEATS = ("same_id", "error_2207008", "duplicate")
 MINE = "Good morning"
@@ -287,6 +295,114 @@ async def test_no_token_is_ever_in_an_address(here: Trial) -> None:
 
     assert here.graph.account.token not in repr(here.graph.journal.entries)
     assert all("access_token" not in repr(entry) for entry in here.graph.journal.entries)
+
+
+# --- no way out, no second one
+
+
+async def test_an_order_that_was_refused_leaves_a_post_that_can_be_begun_anew(here: Trial) -> None:
+    here.graph.script(Action(do="error", code=9, subcode=2207042), "POST", "/media_publish$", times=99)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), post.ordered) == ("missed", 0, 0)
+
+
+@pytest.mark.parametrize("refusal", [(-2, 2207020), (190, 463), (9, 2207042)])
+async def test_a_second_order_that_is_refused_says_nothing_of_the_first(refusal: tuple[int, int], here: Trial) -> None:
+    here.resend = True
+    here.graph.script(Action(do="status_lag", seconds=7200), "POST", "/media_publish$")
+    here.graph.script(EVERY_FAULT["commit_then_reset"], "POST", "/media_publish$")
+    code, subcode = refusal
+    here.graph.script(Action(do="error", code=code, subcode=subcode), "POST", "/media_publish$", nth=2, times=99)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), here.orders()) == ("unconfirmed", 1, 2)
+    assert "; it may be http" in post.reason
+
+
+async def test_an_order_whose_container_cannot_be_read_any_more_is_told_to_somebody(here: Trial) -> None:
+    here.graph.script(EVERY_FAULT["commit_then_reset"], "POST", "/media_publish$")
+    await here.add()
+    posting = here.posting()
+    while (await here.post()).state != "ordered":
+        here.graph.advance(1)
+        await posting.work()
+    here.graph.script(Action(do="error", code=100, message="not like this"), "GET", "^[0-9]+$", times=9999)
+
+    post = await here.until_over()
+
+    assert (post.state, "not like this" in post.reason) == ("unconfirmed", True)
+
+
+@pytest.mark.parametrize("subcode", [2207053, 2207003])
+async def test_a_container_that_is_lost_to_a_fault_of_the_platform_is_made_anew(subcode: int, here: Trial) -> None:
+    here.graph.script(Action(do="spoilt", subcode=subcode), "POST", "/media$")
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), len(here.graph.containers())) == ("done", 1, 2)
+
+
+async def test_a_post_whose_client_is_not_here_goes_out_soon_after_it_is(here: Trial) -> None:
+    posting = here.posting()
+    outlet, posting.outlet = posting.outlet, lambda name: None
+    await here.add()
+    due = await posting.work()
+    posting.outlet = outlet
+
+    assert due is not None
+    assert due - here.ledger.clock.tick() <= 60 * 1_000_000
+    assert (await here.until_over()).state == "done"
+
+
+async def test_a_media_host_that_cannot_even_be_made_fails_its_post_alone(here: Trial) -> None:
+    def broken(name: str) -> Any:
+        raise RuntimeError("no such module")
+
+    posting = here.posting()
+    posting.outlet = broken
+    await here.add()
+    await posting.work()
+
+    assert ((await here.post()).state, (await here.post()).reason) == ("failed", "RuntimeError: no such module")
+
+
+async def test_a_comment_that_may_have_been_written_is_looked_for_only_when_it_would_be_listed(here: Trial) -> None:
+    here.graph.rule(image_seconds=0)
+    await here.add(here.content(first_comment="#bergen"))
+    calls = Fuse()
+    comments = Fuse(1, after=True)
+    posting = here.posting(calls)
+    made = posting.outlet(CLIENT)
+    assert made
+    dying = replace(made, publisher=DiesAtTheComment(made.publisher, comments))  # type: ignore[arg-type]
+    posting.outlet = lambda name: dying
+    with pytest.raises(Died):
+        await posting.work()
+    written = len(here.graph.comments(here.graph.feed()[0]))
+    here.graph.script(Action(do="error", code=100), "GET", "/comments$")
+    due = await here.posting().work()
+
+    assert written == 1
+    assert due is not None
+    assert due - here.ledger.clock.tick() > 50 * 1_000_000
+    assert here.graph.journal.find("GET", "/comments") == []
+
+
+async def test_a_platform_that_says_for_how_long_it_takes_no_calls_is_asked_after_that(here: Trial) -> None:
+    here.graph.script(Action(do="usage", call_count=100, eta=5), "POST", "/media$")
+    here.graph.script(Action(do="error", code=80002), "POST", "/media$")
+    await here.add()
+    await here.posting().work()
+
+    post = await here.post()
+
+    assert post.wakes - here.ledger.clock.tick() <= 301 * 1_000_000
 
 
 # --- the same, with a client that tries again as most do

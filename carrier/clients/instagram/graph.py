@@ -60,7 +60,9 @@ class Graph:
         with _in_words("POST ig-api-upload", publishing=False):
             async with self._connected() as client:
                 answer = await client.post(url, headers=headers, content=_pieces(file, offset))
-        _judge_upload(answer)
+        self._note_usage(answer)
+        with self._told():
+            _judge_upload(answer)
 
     def open(self) -> None:
         """Keep connections from now on, until it is closed."""
@@ -82,7 +84,8 @@ class Graph:
             async with self._connected() as client:
                 answer = await client.request(method, url, headers=headers, **place)
         self._note_usage(answer)
-        return _judge(f"{method} {path}", answer, publishing)
+        with self._told():
+            return _judge(f"{method} {path}", answer, publishing)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator["httpx.AsyncClient"]:
@@ -102,6 +105,18 @@ class Graph:
         left = self.paused_until - asyncio.get_running_loop().time()
         if left > 0:
             raise PostError(f"the Graph API has asked for a pause; {left:.0f} s are left", "wait", left)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What an answer says of an error: without the token, which Meta repeats where it is malformed, and with the
+        pause that the same answer asks for."""
+        try:
+            yield
+        except PostError as error:
+            left = max(0.0, self.paused_until - asyncio.get_running_loop().time())
+            wait, token = left if error.remedy == "wait" else error.wait, self.token()
+            words = str(error).replace(token, "…") if token else str(error)
+            raise PostError(words, error.remedy, wait, error.code) from None
 
     def _note_usage(self, answer: "httpx.Response") -> None:
         """What is used up is told in each answer: a share of a hundred, and minutes until there is more."""
