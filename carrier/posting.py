@@ -117,7 +117,7 @@ class Posting:
             pass
 
     def _now(self) -> int:
-        return self.ledger.clock.tick()
+        return self.ledger.clock.now()
 
     async def _in_order(self, posts: Sequence[Post]) -> None:
         for post in posts:
@@ -179,6 +179,8 @@ class Posting:
         slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
         if slot and slot.state in slots.ENDED:
             return _over(post, "rejected", slot.reason)
+        if slot and (by := await self.ledger.read(partial(slots.paused_by, slot=slot))):
+            return _over(post, "rejected", f"paused by {by}")
         quota = await outlet.publisher.quota()
         if quota.total is not None and quota.used >= quota.total:
             reason = f"{quota.used} of {quota.total} posts in {quota.seconds / 3600:.0f} h are used"
@@ -290,7 +292,7 @@ class Posting:
         """Once: one that may have been written is looked for before it is written again."""
         text = post.content.first_comment
         if post.comment == "begun":
-            # Platforms take away spaces at the ends of what is said.
+            # Platforms do not keep every space of what is said.
             there = await outlet.publisher.own_comments(post.media)
             found = [id for id, said in there if said.split() == text.split()]
             if found:

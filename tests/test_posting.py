@@ -1,7 +1,9 @@
 """A post goes out once, or it is said why not: whatever the platform answers, and wherever the process dies."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -10,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from carrier.errors import LedgerError
 from carrier.ledger import posts as rows
+from carrier.ledger import slots
+from carrier.posting import Posting
 from carrier.testing.graph import EVERY_FAULT, Action
 from carrier.testing.posting import CLIENT, Died, Fuse, Fused, Trial, trial
 from carrier.types.posts import Post
@@ -375,17 +380,14 @@ async def test_a_media_host_that_cannot_even_be_made_fails_its_post_alone(here: 
 async def test_a_comment_that_may_have_been_written_is_looked_for_only_when_it_would_be_listed(here: Trial) -> None:
     here.graph.rule(image_seconds=0)
     await here.add(here.content(first_comment="#bergen"))
-    calls = Fuse()
-    comments = Fuse(1, after=True)
-    posting = here.posting(calls)
+    posting = here.posting()
     made = posting.outlet(CLIENT)
     assert made
-    dying = replace(made, publisher=DiesAtTheComment(made.publisher, comments))  # type: ignore[arg-type]
+    dying = replace(made, publisher=DiesAtTheComment(made.publisher, Fuse(1, after=True)))
     posting.outlet = lambda name: dying
     with pytest.raises(Died):
         await posting.work()
     written = len(here.graph.comments(here.graph.feed()[0]))
-    here.graph.script(Action(do="error", code=100), "GET", "/comments$")
     due = await here.posting().work()
 
     assert written == 1
@@ -405,13 +407,100 @@ async def test_a_platform_that_says_for_how_long_it_takes_no_calls_is_asked_afte
     assert post.wakes - here.ledger.clock.tick() <= 301 * 1_000_000
 
 
+@pytest.mark.parametrize(("reason", "state"), [("", "rejected"), ("run by anna", "done")])
+async def test_what_was_approved_stays_here_while_its_schedule_is_paused(reason: str, state: str, here: Trial) -> None:
+    slot = slots.Slot("morning@1", "morning", "tifa", "waiting for approval", 0, 0, 0, "post", reason=reason)
+    await here.ledger.write(partial(slots.begin, name="morning", timing="", cursor=0))
+    await here.ledger.write(partial(slots.file, clock=here.ledger.clock, filed=slots.Filed(slot)))
+    await here.ledger.write(partial(slots.pause, name="morning", by="bo"))
+    await here.add(slot="morning@1")
+
+    post = await here.until_over()
+
+    assert (post.state, post.reason) == (state, "" if reason else "paused by bo")
+
+
+# --- by a clock that may be wrong
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is looked at all the time."""
+    monkeypatch.setattr("carrier.posting.LOOK", 0.01)
+
+
+@asynccontextmanager
+async def running(posting: Posting) -> AsyncIterator[None]:
+    life = asyncio.create_task(posting.run())
+    try:
+        yield
+    finally:
+        life.cancel()
+        await asyncio.wait([life])
+
+
+async def until(here: Trial, *states: str) -> None:
+    async with asyncio.timeout(10):
+        while (await here.post()).state not in states:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_post_whose_time_comes_while_the_machine_sleeps_goes_out_when_it_wakes(here: Trial) -> None:
+    at = here.ledger.clock.now() + 7200 * 1_000_000
+    await here.add(due=at, expires=at + 3600 * 1_000_000)
+    posting = here.posting()
+    async with running(posting):
+        await posting.work()
+        here.graph.advance(7201)
+        await until(here, "preparing", "done")
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_clock_that_is_wrong_for_a_while_makes_nothing_go_out_and_nothing_missed(here: Trial) -> None:
+    times = [0]
+    here.ledger.clock._now = lambda: int(here.graph.world.clock.now() * 1e6) + times[0]
+    at = here.ledger.clock.now() + 7200 * 1_000_000
+    await here.add(state="draft", due=at, expires=at)
+    posting, looks = here.posting(), [0]
+
+    def held() -> bool:
+        looks[0] += 1
+        return times[0] > 0
+
+    posting.held = held
+    async with running(posting), asyncio.timeout(10):
+        for wrong in (10 * 86400 * 1_000_000, 0):
+            times[0], looks[0] = wrong, 0
+            here.ledger.clock.tick()
+            while looks[0] < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert (await here.post()).state == "draft"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_ledger_that_could_not_be_written_for_a_moment_keeps_no_post_waiting(here: Trial) -> None:
+    posting, broken = here.posting(), [True]
+    work = posting.work
+
+    async def failing() -> int | None:
+        if broken:
+            broken.clear()
+            raise LedgerError("the disk is full")
+        return await work()
+
+    posting.work = failing  # type: ignore[method-assign]
+    await here.add()
+    async with running(posting):
+        await until(here, "preparing", "done")
+
+
 # --- the same, with a client that tries again as most do
 
 
 @pytest.mark.parametrize("fault", ["commit_then_reset", "commit_then_error_2_transient", "commit_then_hang"])
 async def test_a_client_that_gives_the_order_again_posts_twice(fault: str, here: Trial, monkeypatch: Any) -> None:
     from carrier.errors import PostError
-    from carrier.posting import Posting
 
     def naive(self: Posting, post: Post, reason: str) -> Post:
         again = replace(post, state="creating", parts=(), container="")

@@ -239,7 +239,7 @@ class Scheduler:
                 ending = "missed", "nobody approved it in time"
             case "approved" | "edited" if at > slot.until:
                 ending = "missed", f"it was approved by {decided.by}, and nobody was there in time"
-            case "approved" | "edited" if at >= slot.begins_at and line and line.paused:
+            case "approved" | "edited" if at >= slot.begins_at and line and line.paused and not slot.by_hand:
                 ending = "skipped", f"paused by {line.paused}"
             case "approved" | "edited" if at >= slot.begins_at and schedule and (by := self._muted(schedule.room)):
                 ending = "skipped", f"{schedule.room} is muted by {by}"
