@@ -13,7 +13,7 @@ import pytest
 
 from carrier.clients.instagram.client import Instagram
 from carrier.config.models.instagram import InstagramSettings
-from carrier.errors import ActionError, CannotLook, Passing, Refused, Unauthorized
+from carrier.errors import ActionError, CannotLook, LedgerError, Passing, Refused, Unauthorized
 from carrier.interfaces import Given, Turn
 from carrier.testing.clients import Delivered
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
@@ -177,6 +177,34 @@ async def test_what_was_said_while_nobody_looked_is_found_afterwards(here: Here)
         await here.until(lambda: here.delivered.all)
 
     assert here.delivered.all[0].text == "anybody there?"
+
+
+async def test_what_was_found_is_not_lost_to_an_error_that_comes_after_it(here: Here) -> None:
+    container = await here.client.publisher.create({"image_url": f"{here.graph.url}/media/1.jpg"})
+    await here.client.publisher.publish(container)
+    newest, older = here.graph.feed()
+    async with here.looking():
+        here.graph.script(Action(do="error", http=500, code=2), "GET", f"{older.id}/comments$", times=2)
+        await here.graph.comment(newest, "anna", "lovely")
+        await here.graph.comment(older, "bo", "so lovely")
+        await here.until(lambda: len({each.platform_id for each in here.delivered.all}) == 2)
+
+
+async def test_what_could_not_be_taken_in_is_looked_for_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(message: Message, cursor: str = "") -> None:
+        raise LedgerError("the disk is full")
+
+    client = here.made(poll=0.05)
+    await here.client.token()
+    here.delivered.places["gram/polled"] = str(here.graph.world.clock.now() - 1)
+    await here.graph.comment(here.post, "anna", "lovely")
+    with monkeypatch.context() as broken, pytest.raises(ExceptionGroup):
+        broken.setattr(Delivered, "__call__", lambda self, message, cursor="": full(message))
+        await client.run(here.delivered)
+    life = asyncio.create_task(client.run(here.delivered))
+    await here.until(lambda: here.delivered.all)
+    life.cancel()
+    await asyncio.wait([life])
 
 
 # --- what it says and does

@@ -164,6 +164,7 @@ class Instagram:
             try:
                 for message in await self._lookout.look(since):
                     await deliver(message)
+                self._lookout.taken_in()
                 since = max(since, began - OVERLAP)
                 await deliver.move({place: str(since)})
             except PostError as error:
