@@ -196,6 +196,8 @@ class Given:
     """Have the client of a message do something on its platform; raises ActionError."""
     data: Path = Path()
     """The data folder, where a part may keep files of its own."""
+    tell: Callable[[str, str], Awaitable[None]] = _none
+    """Tells a client's operator, by the client's name, what only the operator can mend."""
 
 
 class Deliver(Protocol):

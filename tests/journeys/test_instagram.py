@@ -650,6 +650,15 @@ async def test_a_token_that_has_ended_is_told_once_with_what_helps_and_posts_wai
         assert (len(client.sent), shown["state"]) == (2, "approved")
 
 
+async def test_a_version_that_has_ended_is_told_in_the_room_for_it(tmp_path: Path) -> None:
+    async with telling(tmp_path) as (made, _, caller, client):
+        made.edit("agents.d/tifa.yaml", "endpoint:", "graph_version: v20.0\n    endpoint:")
+        await caller.post("/config/reload", {})
+        await client.until(sent=1)
+
+        assert "the Graph API v20.0 has ended, and answers as v21.0" in client.sent[0].text
+
+
 async def test_one_occurrence_has_a_caption_of_its_own(tmp_path: Path) -> None:
     async with living(tmp_path) as (_, _, caller):
         slot = (await caller.post("/schedules/tifa.daily/edit", {"slot": "next", "text": "A happy new year"}))["slot"]

@@ -36,6 +36,8 @@ class Graph:
     read_seconds: float = READ_SECONDS
     paused_until: float = 0.0
     """By the loop's clock: the platform has asked for a pause."""
+    served: str = ""
+    """The version that the last answer was of, as it said itself."""
     _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
     _keeps: bool = True
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -84,6 +86,8 @@ class Graph:
             async with self._connected() as client:
                 answer = await client.request(method, url, headers=headers, **place)
         self._note_usage(answer)
+        if not path.startswith("/"):
+            self.served = answer.headers.get("facebook-api-version", "")
         with self._told():
             return _judge(f"{method} {path}", answer, publishing)
 

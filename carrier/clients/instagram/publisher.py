@@ -102,7 +102,7 @@ class Publisher:
 
     async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
         told = await self._graph.get(f"{id}/insights", metric=",".join(_COUNTED[kind]))
-        values = {row["name"]: row["values"][0]["value"] for row in told.get("data", []) if row.get("values")}
+        values = {row["name"]: row["values"][0].get("value") for row in told.get("data", []) if row.get("values")}
         return {str(name): value for name, value in values.items() if isinstance(value, int)}
 
     def _is_own(self, row: Mapping[str, Any]) -> bool:
