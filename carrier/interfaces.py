@@ -559,6 +559,9 @@ class Darkroom(Protocol):
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
 
+    async def keep_until(self, files: Sequence[PostFile], at: float) -> None:
+        """What was developed is wanted at a time, in seconds since 1970, however far that is."""
+
     async def faults(self, content: PostContent) -> tuple[Fault, ...]:
         """What the platform would refuse or spoil of a post, by the names of the operator's own files."""
 

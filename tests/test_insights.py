@@ -76,7 +76,7 @@ async def test_an_answer_that_makes_no_sense_ends_nothing_but_itself(here: Trial
             raise KeyError("data")
 
     here.graph.advance(2 * HOUR)
-    await Insights(here.ledger, lambda name: Odd(), lambda: None).look()  # type: ignore[arg-type]
+    await Insights(here.ledger, lambda name: Odd(), lambda: None).look()  # type: ignore[arg-type,return-value]
     await insights(here).look()
 
     assert len(await told(here)) == 1

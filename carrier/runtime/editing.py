@@ -83,6 +83,9 @@ class Editing:
             return filed
 
         filed: Post = await self.ledger.write(partial(add, clock=self.ledger.clock))
+        content = filed.content
+        files = [*content.files, *([content.cover] if content.cover else [])]
+        await self.darkroom.keep_until(files, filed.due / SECONDS)
         self.changed()
         return filed
 
