@@ -47,6 +47,8 @@ MENDED = 300
 """Seconds between two looks whether somebody has seen to an account."""
 LOOK = 30.0
 """Seconds between two looks at the clock when nothing wakes it: the machine may have slept, or the clock been set."""
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that could not be written is tried again."""
 DAY = 86400 * SECOND
 """As long as a platform knows of a container: whoever could not ask for so long will never know."""
 
@@ -82,31 +84,46 @@ class Posting:
     held: Callable[[], bool] = lambda: False
     """Whether the clock cannot be right: then nothing goes out, and nothing is missed."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _at_work: set[str] = field(default_factory=set)
+    """Clients."""
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self.wake.clear()
-            try:
-                due = None if self.held() else await self.work()
-            except LedgerError as error:
-                log.error("posts have to wait: %s", error)
-                due = None
-            await self._rest(due)
+        """Until cancelled. No client waits for another one, whose host may hang, or whose video takes its time."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self.wake.clear()
+                await self._rest(await self._set_to_work(group))
 
-    async def work(self) -> int | None:
-        """Do what can be done now; returns when there is more to do, None if nothing waits."""
-        while due := await self.ledger.read(partial(rows.due, now=self._now())):
-            by_client: dict[str, list[Post]] = {}
-            for post in due:
-                by_client.setdefault(post.client, []).append(post)
-            # An order that is under way is never left alone.
-            ends = await asyncio.gather(
-                *(self._in_order(several) for several in by_client.values()), return_exceptions=True
-            )
-            if error := next((end for end in ends if isinstance(end, BaseException)), None):
-                raise error
-        return await self.ledger.read(rows.next_due)
+    async def _set_to_work(self, group: asyncio.TaskGroup) -> int | None:
+        """Have done what can be done now; returns when there is more to do, None if nobody knows."""
+        if self.held():
+            return None
+        try:
+            for client, several in (await self._due()).items():
+                self._at_work.add(client)
+                group.create_task(self._work_off(client, several))
+            return await self.ledger.read(partial(rows.next_due, but=self._at_work))
+        except LedgerError as error:
+            log.error("posts have to wait: %s", error)
+            return None
+
+    async def _due(self) -> Mapping[str, Sequence[Post]]:
+        """Those that something can be done for, by clients; but for clients that are at work."""
+        found: dict[str, list[Post]] = {}
+        for post in await self.ledger.read(partial(rows.due, now=self._now())):
+            if post.client not in self._at_work:
+                found.setdefault(post.client, []).append(post)
+        return found
+
+    async def _work_off(self, client: str, several: Sequence[Post]) -> None:
+        try:
+            await self._in_order(several)
+        except LedgerError as error:
+            log.error("posts of %s have to wait: %s", client, error)
+            await asyncio.sleep(LEDGER_PAUSE)
+        finally:
+            self._at_work.discard(client)
+            self.wake.set()
 
     async def _rest(self, until: int | None) -> None:
         seconds = LOOK if until is None else max(0.0, (until - self._now()) / SECOND)

@@ -439,9 +439,9 @@ async def running(posting: Posting) -> AsyncIterator[None]:
         await asyncio.wait([life])
 
 
-async def until(here: Trial, *states: str) -> None:
+async def until(here: Trial, *states: str, id: str = "morning@1") -> None:
     async with asyncio.timeout(10):
-        while (await here.post()).state not in states:  # noqa: ASYNC110
+        while (await here.post(id)).state not in states:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -479,19 +479,41 @@ async def test_a_clock_that_is_wrong_for_a_while_makes_nothing_go_out_and_nothin
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_ledger_that_could_not_be_written_for_a_moment_keeps_no_post_waiting(here: Trial) -> None:
-    posting, broken = here.posting(), [True]
-    work = posting.work
+async def test_a_ledger_that_could_not_be_written_for_a_moment_keeps_no_post_waiting(
+    here: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carrier.posting.LEDGER_PAUSE", 0.01)
+    advance, broken = rows.advance, [True, True]
 
-    async def failing() -> int | None:
+    def failing(*given: Any, **named: Any) -> Post | None:
         if broken:
-            broken.clear()
+            broken.pop()
             raise LedgerError("the disk is full")
-        return await work()
+        return advance(*given, **named)
 
-    posting.work = failing  # type: ignore[method-assign]
+    monkeypatch.setattr("carrier.ledger.posts.advance", failing)
     await here.add()
+    async with running(here.posting()):
+        await until(here, "preparing", "done")
+    assert not broken
+
+
+async def test_a_client_whose_host_hangs_keeps_no_other_waiting(here: Trial) -> None:
+    class Hangs:
+        async def put(self, file: Path, media_type: str) -> None:
+            await asyncio.Event().wait()
+
+    posting = here.posting()
+    made = posting.outlet(CLIENT)
+    assert made
+    hanging = replace(made, host=Hangs())  # type: ignore[arg-type]
+    posting.outlet = lambda name: hanging if name == "other" else made
+    await here.add(id="other@1", client="other")
     async with running(posting):
+        await until(here, "uploading", id="other@1")
+        await here.add()
+        here.graph.advance(1)
+        posting.wake.set()
         await until(here, "preparing", "done")
 
 
