@@ -362,7 +362,7 @@ class Posting:
     def _after(self, post: Post, error: PostError) -> Post:
         """What an error leaves to do. From the order on it says nothing of whether the post is live."""
         if error.remedy in ("wait", "sign in", "human"):
-            waiting = self._wait(post, error.wait or (WAIT if error.remedy == "wait" else MENDED), str(error))
+            waiting = self._wait(post, error.wait or (MENDED if error.remedy == "sign in" else WAIT), str(error))
             return replace(waiting, stuck=error.remedy != "wait")
         if post.state == "ordered":
             return self._look_on(post, error)

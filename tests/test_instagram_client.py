@@ -423,6 +423,26 @@ async def test_a_version_that_ends_is_told_once(version: str, told: int, here: H
     assert all("`graph_version`" in each for each in here.told)
 
 
+async def test_what_is_not_answered_says_what_happened_on_the_way(here: Here) -> None:
+    client = here.made()
+    client._graph.read_seconds = 0.05
+    here.graph.script(Action(do="hang"), "GET")
+
+    with pytest.raises(Passing, match="no answer: ReadTimeout"):
+        await client.token()
+
+
+async def test_a_client_that_ends_while_a_connection_opens_keeps_none(here: Here) -> None:
+    graph = here.made()._graph
+    asking = asyncio.create_task(graph.get(here.post.id, fields="id"))
+    await asyncio.sleep(0)
+    await graph.close()
+    await asyncio.wait([asking])
+    await graph.get(here.post.id, fields="id")
+
+    assert graph._client is None
+
+
 async def test_a_token_that_meta_repeats_in_an_error_is_told_nobody(here: Here) -> None:
     token = here.graph.account.token
     here.graph.script(Action(do="error", code=190, message=f"Malformed access token {token}"), "GET")

@@ -343,6 +343,15 @@ async def test_an_order_whose_container_cannot_be_read_any_more_is_told_to_someb
     assert (post.state, "not like this" in post.reason) == ("unconfirmed", True)
 
 
+async def test_an_account_that_is_taken_for_spam_is_left_alone_for_long(here: Trial) -> None:
+    here.graph.script(Action(do="error", code=4, subcode=2207051), "POST", "/media$", times=None)
+    await here.add()
+    post = await here.until_over()
+
+    assert (post.state, here.told[0].stuck) == ("missed", True)
+    assert len(here.graph.journal.find("POST", "/media")) <= 2
+
+
 @pytest.mark.parametrize("subcode", [2207053, 2207003])
 async def test_a_container_that_is_lost_to_a_fault_of_the_platform_is_made_anew(subcode: int, here: Trial) -> None:
     here.graph.script(Action(do="spoilt", subcode=subcode), "POST", "/media$")

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 
 from carrier.config.timing import begins
 from carrier.errors import Conflict, UnknownAgent, UnknownSchedule, UnknownSlot
+from carrier.ledger import slots
 from carrier.ledger.tables import inbox, messages, outbox, schedules
 from carrier.testing.schedules import START, LittleScheduler, VirtualWall, little_scheduler, schedule, words
 
@@ -475,6 +477,17 @@ async def test_one_can_be_run_now_and_its_times_stay(little: LittleScheduler) ->
     assert id == "tifa.hello@2026-11-21T12:30:00Z"
     assert await little.states() == ["done 12:00", "done 12:30", "done 13:00"]
     assert (await little.slots())[1].reason == "run by anna"
+
+
+async def test_a_look_that_began_before_it_was_paused_takes_nothing_in(little: LittleScheduler) -> None:
+    little.add(schedule())
+    await little.look()
+    line = (await little.ledger.read(slots.book)).lines["tifa.hello"]
+    await little.controls.pause("tifa.hello", "anna")
+    batch = slots.Batch("tifa.hello", line.cursor, line.cursor + 1, (), 1)
+    await little.ledger.write(partial(slots.take_up, clock=little.ledger.clock, batch=batch))
+
+    assert (await little.ledger.read(slots.book)).lines["tifa.hello"].cursor == line.cursor
 
 
 async def test_one_that_is_run_before_the_first_look_is_not_taken_back_by_it(little: LittleScheduler) -> None:

@@ -234,9 +234,10 @@ def resume(connection: Connection, clock: Clock, name: str, cursor: int, passed:
 
 
 def take_up(connection: Connection, clock: Clock, batch: Batch) -> list[Intake]:
-    """Record all of a batch, queue its work and move the cursor; nothing, if somebody else was faster."""
+    """Record all of a batch, queue its work and move the cursor; nothing, if somebody else was faster, or has paused
+    it."""
     moved = update(schedules).where(schedules.c.name == batch.schedule, schedules.c.cursor == batch.before)
-    if not connection.execute(moved.values(cursor=batch.cursor)).rowcount:
+    if not connection.execute(moved.where(schedules.c.paused == "").values(cursor=batch.cursor)).rowcount:
         return []
     busy = _under_way(connection, batch.schedule) >= batch.under_way
     found = [_overlapping(filed) if busy and filed.message else filed for filed in batch.slots]

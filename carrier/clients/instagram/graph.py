@@ -72,7 +72,8 @@ class Graph:
 
     async def close(self) -> None:
         """Keep none from now on: who asks it again has one for each call."""
-        client, self._client, self._keeps = self._client, None, False
+        async with self._opening:
+            client, self._client, self._keeps = self._client, None, False
         if client:
             await client.aclose()
 
@@ -93,15 +94,15 @@ class Graph:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator["httpx.AsyncClient"]:
-        if self._keeps:
-            yield await self._opened()
+        if client := await self._kept():
+            yield client
             return
         async with await asyncio.to_thread(_new_client, self.read_seconds) as client:
             yield client
 
-    async def _opened(self) -> "httpx.AsyncClient":
+    async def _kept(self) -> "httpx.AsyncClient | None":
         async with self._opening:
-            if not self._client:
+            if self._keeps and not self._client:
                 self._client = await asyncio.to_thread(_new_client, self.read_seconds)
             return self._client
 
@@ -166,10 +167,10 @@ def _in_words(call: str, publishing: bool) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise PostError(f"{call}: not reached: {error or type(error).__name__}", "retry") from error
+        raise PostError(f"{call}: not reached: {str(error) or type(error).__name__}", "retry") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         left_open: Literal["look", "retry"] = "look" if publishing else "retry"
-        raise PostError(f"{call}: no answer: {error or type(error).__name__}", left_open) from error
+        raise PostError(f"{call}: no answer: {str(error) or type(error).__name__}", left_open) from error
 
 
 def _judge(call: str, answer: "httpx.Response", publishing: bool) -> Mapping[str, Any]:
