@@ -434,13 +434,12 @@ async def test_what_is_not_answered_says_what_happened_on_the_way(here: Here) ->
 
 async def test_a_client_that_ends_while_a_connection_opens_keeps_none(here: Here) -> None:
     graph = here.made()._graph
-    asking = asyncio.create_task(graph.get(here.post.id, fields="id"))
+    opening = asyncio.create_task(graph._kept())
     await asyncio.sleep(0)
     await graph.close()
-    await asyncio.wait([asking])
-    await graph.get(here.post.id, fields="id")
 
-    assert graph._client is None
+    assert await opening is not None
+    assert (graph._client, await graph._kept()) == (None, None)
 
 
 async def test_a_token_that_meta_repeats_in_an_error_is_told_nobody(here: Here) -> None:
