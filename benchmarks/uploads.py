@@ -4,6 +4,7 @@ The server is pyftpdlib in a process of its own, as is the web server that shows
 """
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import tempfile
@@ -42,6 +43,9 @@ async def _measure(folder: Path, tls: str) -> tuple[float, float, float]:
     login = {"username": USER, "password": SecretStr(PASSWORD), "tls": tls, "ca": certificate}
     settings = {"type": "ftp", "server": "127.0.0.1", "port": port, "public_url": url, **login}
     host, stalls, longest, seconds = ftp(Ftp.model_validate(settings)), [0.0], [], []
+    # As a host does once it has started: what is there to stay is not looked through for garbage any more.
+    gc.collect()
+    gc.freeze()
     watching = asyncio.create_task(_watch(stalls))
     try:
         for _ in range(TIMES):

@@ -140,6 +140,7 @@ class Host:
             queue=self.inbox.queue,
             later_waits=self.later.wake.set,
             slot_ended=self.calendar.look,
+            tools_changed=self._offer_anew,
             abilities=self.abilities,
         )
 
@@ -249,6 +250,9 @@ class Host:
         self.inbox.changed()
         self.later.wake.set()
         self.calendar.look()
+        self._offer_anew()
+
+    def _offer_anew(self) -> None:
         for client in self.clients:
             self.abilities.refresh(client)
 

@@ -285,7 +285,7 @@ class AbleClient(Client, Protocol):
         """A room as people see it, if that is known now."""
 
     def refresh(self) -> None:
-        """The files have changed: what it offers of its agents' actions may be other than it was."""
+        """What it offers of its agents' actions may be other than it was: the files have changed, or a toolbox has."""
 
     async def act(self, action: str, message: Message, arguments: Mapping[str, Any]) -> object:
         """Do on the platform what an action of its own asks for, where a message was said; raises ActionError.

@@ -44,14 +44,19 @@ PAUSES: Mapping[str, object] = {
 
 
 @pytest.fixture
-async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["Discord"]:
-    """A Discord on loopback, where nothing waits for as long as the real one wants it to."""
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of Discord does not wait for as long as the real one wants it to."""
     from discord.backoff import ExponentialBackoff
-
-    from carrier.testing.discord import local_discord
 
     monkeypatch.setattr("discord.client.ExponentialBackoff", partial(ExponentialBackoff, 0.1))  # type: ignore[arg-type]
     for name, pause in PAUSES.items():
         monkeypatch.setattr(name, pause)
+
+
+@pytest.fixture
+async def discord(hurried: None) -> AsyncIterator["Discord"]:
+    """A Discord on loopback, for a client that hurries."""
+    from carrier.testing.discord import local_discord
+
     async with local_discord(identify_every=0.0) as discord:
         yield discord

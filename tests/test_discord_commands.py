@@ -1,11 +1,13 @@
 """Actions as commands on Discord: offered as they are, filled in by people, run as far as the agent may."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carrier.clients.discord.offering import arguments, command
+from carrier.testing import mcp_server
 from carrier.testing.discord import Discord
 from carrier.testing.discord.permissions import MANAGE_ROLES
 from carrier.types.models import Tool
@@ -119,6 +121,21 @@ async def test_discord_is_told_only_of_what_has_changed(discord: Discord, tmp_pa
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
 
 
+async def test_what_a_server_of_actions_has_anew_is_offered_at_once(discord: Discord, tmp_path: Path) -> None:
+    script = "kind: script\nname: tifa\nrules: [{ after: faulty/grow, say: grown }, { call: { faulty/grow: {} } }]\n"
+    files = {
+        "actions/faulty.yaml": f"name: faulty\ntype: mcp\ncommand: ['{sys.executable}', '{mcp_server.__file__}']\n",
+        "agents.d/tifa.yaml": "character: { bio: Keeps the bar. }\nactions: [faulty/grow*]\n",
+        "agents.d/script.yaml": script,
+    }
+    bar = scene(discord, tmp_path, "commands: [faulty/grow, faulty/grown_0]", files=files)
+
+    async with bar.host():
+        await offered(bar, "faulty-grow")
+        discord.say(bar.anna, bar.general, "grow", mentions=[bar.tifa])
+        await offered(bar, "faulty-grow", "faulty-grown_0")
+
+
 async def test_a_role_is_given_to_who_gives_the_command_and_nothing_is_pinned_without_a_message(
     discord: Discord, tmp_path: Path
 ) -> None:
@@ -204,7 +221,48 @@ def test_the_parameters_that_one_can_fill_in_are_options_the_needed_ones_first()
     assert arguments(tool(properties, ["kind"]), {"kind": "soup", "maxprice": 3.5}) == {"kind": "soup", "maxPrice": 3.5}
 
 
-@pytest.mark.parametrize("told", [{"type": "array"}, {"type": "object"}, {"type": ["string", "integer"]}, {}])
-def test_an_action_that_needs_what_nobody_can_fill_in_is_no_command(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("told", [{"type": "array"}, {"type": "object"}, {"type": ["string", "integer"]}, {}, True])
+def test_an_action_that_needs_what_nobody_can_fill_in_is_no_command(told: Any) -> None:
     assert command(tool({"what": told}, ["what"])) is None
     assert command(tool({"what": told}, [])) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "more"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 6.5}, {"min_value": 1, "max_value": 6}),
+        ({"type": "number", "minimum": 0.5}, {"min_value": 0.5}),
+        ({"type": "integer", "maximum": 1e300}, {}),
+        ({"type": "string", "minLength": 2, "maxLength": 10**6}, {"min_length": 2, "max_length": 6000}),
+        ({"type": "string", "minLength": 0}, {}),
+        ({"type": "boolean", "minimum": 0, "enum": [True]}, {}),
+        ({"type": "integer", "enum": [1, 2]}, {"choices": [{"name": "1", "value": 1}, {"name": "2", "value": 2}]}),
+        (
+            {"anyOf": [{"type": "string", "enum": ["soup"]}, {"type": "null"}]},
+            {"choices": [{"name": "soup", "value": "soup"}]},
+        ),
+        ({"type": ["string", "null"], "enum": ["soup", None]}, {"choices": [{"name": "soup", "value": "soup"}]}),
+        ({"type": "string", "enum": ["soup", "x" * 101]}, {}),
+        ({"type": "string", "enum": ["soup", ""]}, {}),
+        ({"type": "string", "enum": ["soup", 1]}, {}),
+    ],
+)
+def test_an_option_says_what_may_be_filled_in(told: dict[str, Any], more: dict[str, Any]) -> None:
+    made = command(tool({"what": told}, []))
+
+    assert made is not None
+    ((option),) = made["options"]
+    assert {key: option[key] for key in option.keys() - {"type", "name", "description", "required"}} == more
+
+
+def test_of_two_parameters_of_one_name_on_discord_the_first_is_an_option() -> None:
+    made = command(tool({"what": {"type": "string"}, "What": {"type": "integer"}}, []))
+
+    assert made is not None
+    assert [option["type"] for option in made["options"]] == [3]
+
+
+def test_what_somebody_fills_in_is_called_as_the_first_one_is() -> None:
+    made = tool({"what": {"type": "string"}, "What": {"type": "integer"}}, [])
+
+    assert arguments(made, {"what": "soup"}) == {"what": "soup"}

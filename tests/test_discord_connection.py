@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from carrier.clients.discord import pacing
 from carrier.clients.discord.client import Discord as Client
 from carrier.clients.discord.connection import Bot
 from carrier.clients.discord.pacing import Identifies
@@ -274,6 +275,30 @@ async def test_a_large_bot_has_several_connections(discord: Discord, tmp_path: P
         await bar.answered("you said: psst", channel=direct)
 
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 2
+
+
+async def test_a_large_bot_has_time_for_each_of_its_connections(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "IDENTIFY_EVERY", 1.0)
+    bar = scene(discord, tmp_path, "connection: { shards: 3, ready: 1.5s, identifies: 1/h }")
+
+    async with bar.host():
+        await answers(bar, "hello")
+
+    assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 3
+
+
+async def test_a_large_bot_that_cannot_learn_how_large_it_is_asks_again(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path)
+    discord.gateway.starts.guilds_a_shard = 1
+    while len({(guild.id >> 22) % 2 for guild in discord.world.guilds.values()}) < 2:
+        discord.clock.advance(0.001)
+        discord.world.invite(discord.world.guild("inn"), bar.tifa)
+    discord.faults.add(Rest("GET", "/gateway/bot$"), status(503))
+
+    async with bar.host():
+        await answers(bar, "hello")
 
 
 async def connections(host: Host) -> dict[str, object]:

@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+from carrier.errors import LedgerError
+from carrier.runtime.forgetting import Forgetting
 from carrier.testing.discord import Discord
+from carrier.testing.discord.faults import Rest, reset, status
 from carrier.testing.hosts import until
+from carrier.types.talk import Outgoing
 from tests.discord_scene import Scene, heard, scene, until_heard
 
 DICE = {
@@ -97,6 +103,15 @@ async def test_commands_are_offered_once(discord: Discord, tmp_path: Path) -> No
     assert len(discord.journal.of("PUT", "/commands")) == 1
 
 
+async def test_commands_are_offered_also_where_discord_has_trouble_at_first(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "commands: [status]")
+    discord.faults.add(Rest("GET", "/commands$"), status(503))
+    discord.faults.add(Rest("PUT", "/commands$"), reset())
+
+    async with bar.host():
+        await discord.until(lambda: bar.tifa.commands)
+
+
 async def test_without_a_word_on_commands_none_is_touched(discord: Discord, tmp_path: Path) -> None:
     bar = scene(discord, tmp_path)
     async with bar.host():
@@ -158,3 +173,33 @@ async def test_a_room_can_be_paused_and_says_how_it_stands(discord: Discord, tmp
     assert paused.texts == ["Nobody answers here for 2h."]
     assert after.texts == ["Nobody answers here now."]
     assert discord.said(bar.general, bar.tifa) == []
+
+
+async def test_a_button_below_a_long_question_is_answered(discord: Discord, tmp_path: Path) -> None:
+    bar = careful(discord, tmp_path)
+    back = next(channel for channel in bar.guild.channels.values() if channel.name == "back")
+
+    async with bar.host() as host:
+        discord.say(bar.anna, bar.general, "roll", mentions=[bar.tifa])
+        await discord.until(lambda: discord.said(back, bar.tifa))
+        await host.clients["bar"].client.send(Outgoing("long", "bar", f"bar/{back.id}", "?" * 2000, asks="1"))
+        asked = discord.feed(back)[-1]
+        discord.press(bar.anna, asked, "Approve")
+        await discord.until(lambda: not asked.components)
+
+    assert asked.content.endswith("…\n**#1 is approved by Anna**")
+
+
+async def test_a_command_that_fails_says_so(discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(self: Forgetting, entity: str) -> int:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(Forgetting, "person", full)
+    bar = scene(discord, tmp_path, "commands: [forget-me]")
+
+    async with bar.host():
+        await discord.until(lambda: bar.tifa.commands)
+        given = discord.command(bar.anna, bar.general, bar.tifa, "forget-me")
+        await discord.until(lambda: given.texts)
+
+    assert given.texts == ["That could not be done; the operator's log says why."]

@@ -106,8 +106,9 @@ async def test_a_question_that_is_gone_is_answered_all_the_same(discord: Discord
         page(502, after=True),
         rate_limited(0.2),
         rate_limited(0.2, scope="global"),
+        Fault(200, b'{"id": ', {"Content-Type": "application/json"}, after=True),
     ],
-    ids=["503", "503 after", "reset", "reset after", "502 after", "429", "429 global"],
+    ids=["503", "503 after", "reset", "reset after", "502 after", "429", "429 global", "half an answer"],
 )
 async def test_whatever_goes_wrong_an_answer_arrives_once(discord: Discord, tmp_path: Path, fault: Fault) -> None:
     bar = scene(discord, tmp_path)
@@ -118,6 +119,7 @@ async def test_whatever_goes_wrong_an_answer_arrives_once(discord: Discord, tmp_
         assert await states(host) == [("sent", "")]
 
     assert discord.said(bar.general, bar.tifa) == ["you said: @Tifa hello"]
+    assert discord.gateway.connects == 1
 
 
 async def test_after_the_nonce_is_forgotten_a_message_is_found_by_its_words(discord: Discord, tmp_path: Path) -> None:
@@ -297,6 +299,19 @@ async def test_a_very_long_answer_may_go_on_in_a_thread(discord: Discord, tmp_pa
     assert " ".join([first, *filter(None, discord.said(thread, bar.tifa))]) == LONG.strip()
 
 
+async def test_where_there_can_be_no_thread_all_of_it_comes_once(discord: Discord, tmp_path: Path) -> None:
+    bar = scene(discord, tmp_path, "long: { as: thread, over: 1 }", files=saying("One. " * 500))
+    direct = discord.world.dm(bar.anna, bar.tifa)
+    discord.nonces.lasts = 0.0
+    discord.faults.add(Rest("POST", f"/channels/{direct.id}/messages$", nth=2), reset(after=True))
+
+    async with bar.host() as host:
+        discord.say(bar.anna, direct, "hello")
+        await states(host, 2)
+
+    assert len(discord.said(direct, bar.tifa)) == 2
+
+
 async def test_an_agent_without_a_bot_of_its_own_has_a_name_and_a_picture(discord: Discord, tmp_path: Path) -> None:
     picture = "https://example.com/tifa.png"
     bar = scene(discord, tmp_path, "persona: webhook", f"avatars: {{ tifa: '{picture}' }}")
@@ -352,17 +367,6 @@ async def test_where_discord_s_proxies_take_no_more_the_room_waits_for_minutes(
 
     assert pause - time.monotonic() > 240
     assert [(row.state, row.error) for row in rows] == [("waiting", "Discord takes no more requests from here (429)")]
-
-
-async def test_a_sign_stands_at_a_message_while_its_answer_is_written(discord: Discord, tmp_path: Path) -> None:
-    slow = "kind: script\nname: tifa\nrules: [{ say: done, delay: 0.5s }]\n"
-    bar = scene(discord, tmp_path, "acknowledge: 👀", files={"agents.d/script.yaml": slow})
-
-    async with bar.host():
-        asked = discord.say(bar.anna, bar.general, "hello", mentions=[bar.tifa])
-        await discord.until(lambda: asked.reactions.get("👀") == [bar.tifa.id])
-        await bar.answered("done")
-        await discord.until(lambda: not asked.reactions.get("👀"))
 
 
 DOUBTFUL = {

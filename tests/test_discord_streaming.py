@@ -307,6 +307,24 @@ async def test_where_somebody_has_deleted_what_is_shown_the_answer_comes_anew(di
     assert texts(messages) == ["Soup and fish"]
 
 
+@pytest.mark.parametrize("client", ["persona: bot", "persona: webhook"])
+async def test_where_what_is_shown_may_not_be_edited_any_more_the_answer_comes_anew(
+    discord: Discord, tmp_path: Path, client: str
+) -> None:
+    bar = growing(discord, tmp_path, client)
+    discord.world.give(bar.guild, bar.tifa, discord.world.role(bar.guild, "keeper", MANAGE_WEBHOOKS))
+
+    async with bar.host() as host:
+        ask(bar)
+        dictate("Soup")
+        await shown(bar, "Soup")
+        discord.faults.always(EDIT, status(400, {"message": "Invalid Form Body", "code": 50035}))
+        dictate(" and fish", END)
+        messages = await whole(bar, host)
+
+    assert texts(messages) == ["Soup and fish"]
+
+
 @pytest.mark.parametrize("afterwards", ["stream: true", "stream: false"])
 async def test_what_a_killed_host_has_shown_is_taken_back_and_answered(
     discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, afterwards: str

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from carrier.evaluators.founding import as_said, by_name, founded, learned, lines_of_people, speakers, split, tells_more
+from carrier.evaluators.founding import asked, by_name, founded, learned, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
-from carrier.templates import Templates
 from carrier.types.memory import Memory
 from carrier.types.talk import Message, Person
 
@@ -41,10 +40,7 @@ class Facts:
         lines = lines_of_people(exchange)
         if not lines:
             return ()
-        agent = exchange.agent
-        values = {"agent": agent, "lines": lines, "known": exchange.known}
-        system = Templates(agent.sources).render(agent.templates["facts"], values)
-        answer = await ask_model(system, as_said(lines), purpose="facts", model="small")
+        answer = await asked("facts", exchange, lines, ask_model)
         return self._memories(exchange, lines, answer)
 
     def _memories(self, exchange: Exchange, lines: Sequence[Message], answer: str) -> list[Memory]:

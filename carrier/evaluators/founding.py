@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from carrier.interfaces import Exchange
+from carrier.interfaces import AskModel, Exchange
 from carrier.quoting import adds, folded, share
+from carrier.templates import Templates
 from carrier.types.memory import Memory, Trust
 from carrier.types.talk import Message, Person
 
@@ -30,6 +31,20 @@ def lines_of_people(exchange: Exchange) -> list[Message]:
 def as_said(lines: Iterable[Message]) -> str:
     """The lines as a model reads them, each behind its speaker's name."""
     return "\n".join(f"{name_of(line)}: {' '.join(line.text.split())}" for line in lines)
+
+
+async def asked(
+    what: Literal["facts", "relationships"],
+    exchange: Exchange,
+    lines: Sequence[Message],
+    ask_model: AskModel,
+    **more: object,
+) -> str:
+    """What the small model finds in these lines; its system text is the agent's template of that name."""
+    agent = exchange.agent
+    values = {"agent": agent, "lines": lines, "known": exchange.known, **more}
+    system = Templates(agent.sources).render(agent.templates[what], values)
+    return await ask_model(system, as_said(lines), purpose=what, model="small")
 
 
 def founded(text: str, about: Person, lines: Sequence[Message]) -> Founded:

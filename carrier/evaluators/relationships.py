@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from carrier.evaluators.founding import as_said, by_name, founded, learned, lines_of_people, speakers, split, tells_more
+from carrier.evaluators.founding import asked, by_name, founded, learned, lines_of_people, speakers, split, tells_more
 from carrier.interfaces import AskModel, Exchange, Given
 from carrier.quoting import folded
-from carrier.templates import Templates
 from carrier.types.memory import Memory
 from carrier.types.talk import Message, Person
 
@@ -43,10 +42,8 @@ class Relationships:
         lines = lines_of_people(exchange)
         if not lines:
             return ()
-        agent, there = exchange.agent, _there(exchange, lines)
-        values = {"agent": agent, "lines": lines, "known": exchange.known, "people": [*there.values()]}
-        system = Templates(agent.sources).render(agent.templates["relationships"], values)
-        answer = await ask_model(system, as_said(lines), purpose="relationships", model="small")
+        there = _there(exchange, lines)
+        answer = await asked("relationships", exchange, lines, ask_model, people=[*there.values()])
         return self._memories(exchange, lines, there, answer)
 
     def _memories(

@@ -86,7 +86,7 @@ class Abilities:
         return await able(action, message, arguments)
 
     def refresh(self, client: str) -> None:
-        """The files have changed."""
+        """What agents can do may have changed."""
         able = getattr(self.living(client), "refresh", None)
         try:
             if able:

@@ -93,10 +93,14 @@ class AgentRuntime:
             for number, toolbox in enumerate(self.parts.toolboxes):
                 self._take(number, await toolbox.open())
                 if hasattr(toolbox, "changed"):
-                    toolbox.changed = partial(self._take, number)
+                    toolbox.changed = partial(self._change, number)
         except BaseException:
             await self._close_toolboxes()
             raise
+
+    def _change(self, number: int, tools: Mapping[str, Action]) -> None:
+        self._take(number, tools)
+        self._turns.tools_changed()
 
     def _take(self, number: int, tools: Mapping[str, Action]) -> None:
         """Have these tools of a toolbox, as far as the agent may use them."""

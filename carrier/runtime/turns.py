@@ -63,6 +63,8 @@ class Turns:
     """Tells the host that there is something to be said later."""
     slot_ended: Callable[[], None] = lambda: None
     """Tells the scheduler that the work of a slot has ended."""
+    tools_changed: Callable[[], None] = lambda: None
+    """Tells the host that an agent can do something else than before, though its files are the same."""
     too_old: Callable[[Message], bool] = lambda message: False
     """Whether a message that waited for a model is only heard by now."""
     rules: Callable[[Message], RoomRules] = _no_rules

@@ -7,7 +7,7 @@ ten seconds at most, so that all comes in the order of the platform.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from typing import Any
 
 from carrier.clients.discord.moments import snowflake
@@ -48,6 +48,8 @@ class CatchingUp:
         self._held: dict[str, dict[int, Message]] = {}
         self._last: dict[str, int] = {}
         """The newest message of each room that was handed over while something was missing there."""
+        self._since: dict[int, Message | None] = {}
+        """What was said otherwise of late, or taken back (None): what is found, or was kept, may be older."""
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     # --- what is told now
@@ -60,7 +62,7 @@ class CatchingUp:
     async def heard(self, message: Message) -> None:
         """Hand it over, or keep it until what was said before it is there."""
         if not self._is_missing(message.room):
-            await self._hand_over(message)
+            await self._hand_over(message, message.platform_id)
         elif time.monotonic() < self._patience:
             self._held.setdefault(message.room, {})[int(message.platform_id)] = message
         else:
@@ -68,14 +70,16 @@ class CatchingUp:
 
     def changed(self, message: Message) -> bool:
         """Whether a message that is still kept could be replaced by what it says now."""
-        held = self._held.get(message.room, {})
-        if int(message.platform_id) not in held:
+        id, held = int(message.platform_id), self._held.get(message.room, {})
+        self._since[id] = message
+        if id not in held:
             return False
-        held[int(message.platform_id)] = message
+        held[id] = message
         return True
 
     def withdrawn(self, ids: Collection[int]) -> None:
-        """Of what is kept, these need not be handed over."""
+        """These need not be handed over."""
+        self._since |= dict.fromkeys(ids)
         for held in self._held.values():
             for id in ids:
                 held.pop(id, None)
@@ -83,18 +87,23 @@ class CatchingUp:
     def _is_missing(self, room: str) -> bool:
         return self._missing is None or room in self._missing
 
-    async def _hand_over(self, message: Message) -> None:
+    async def _hand_over(self, message: Message, cursor: str = "") -> bool:
+        """Whether it is kept; what is not, is looked for again."""
+        room, id = message.room, int(message.platform_id)
         try:
-            await self._deliver(message, message.platform_id)
+            await self._deliver(message, cursor)
         except Exception as error:
-            # Not on disk: it is looked for again, and until it is found, the room's cursor stays.
-            log.error("%s: %s could not be kept: %s", message.room, message.id, error)
-            self._missing = (self._missing or set()) | {message.room}
-            self._spawn(self._catch_up(message.room, int(message.platform_id) - 1, FIRST_PAUSE))
+            log.error("%s: %s could not be kept: %s", room, message.id, error)
+            # Until it is found, the room's cursor stays.
+            if self._missing is not None:
+                self._missing.add(room)
+            self._spawn(self._catch_up(room, id - 1, FIRST_PAUSE))
+            return False
+        return True
 
     async def _hand_over_early(self, message: Message) -> None:
-        self._last[message.room] = max(self._last.get(message.room, 0), int(message.platform_id))
-        await self._deliver(message)
+        if await self._hand_over(message):
+            self._last[message.room] = max(self._last.get(message.room, 0), int(message.platform_id))
 
     async def _lose_patience(self) -> None:
         """What was said before takes too long: what is said now is answered first."""
@@ -102,7 +111,7 @@ class CatchingUp:
         if time.monotonic() >= self._patience:
             for room in list(self._held):
                 log.info("%s: what was said before takes long; what is said now goes first", room)
-                for _, message in sorted(self._held.pop(room).items()):
+                for message in self._in_order(self._held.pop(room)):
                     await self._hand_over_early(message)
 
     # --- what was told to nobody
@@ -137,7 +146,7 @@ class CatchingUp:
     async def _look_through(self, room: str, after: int) -> None:
         found = {int(message.platform_id): message for message in await self._look(room, after)}
         held = self._held.pop(room, {})
-        for _, message in sorted({**found, **held}.items()):
+        for message in self._in_order({**found, **held}):
             await self._deliver(message, message.platform_id)
         await self._hand_over_held(room)
         last = self._last.pop(room, 0)
@@ -148,8 +157,14 @@ class CatchingUp:
 
     async def _hand_over_held(self, room: str) -> None:
         while held := self._held.pop(room, None):
-            for _, message in sorted(held.items()):
+            for message in self._in_order(held):
                 await self._deliver(message, message.platform_id)
+
+    def _in_order(self, messages: Mapping[int, Message]) -> Iterator[Message]:
+        """Each as it says when its turn comes, but for those that were taken back by then."""
+        for id, message in sorted(messages.items()):
+            if now := self._since.get(id, message):
+                yield now
 
     # --- noted
 
@@ -161,5 +176,6 @@ class CatchingUp:
 
     async def note_now(self) -> None:
         if self._here.is_set() and self._missing is not None and not self._missing:
+            self._since.clear()
             now = time.time_ns() // 1000 - SLACK
             await self._deliver.move({EVERYWHERE: str(snowflake(now))})

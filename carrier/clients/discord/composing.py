@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from carrier.clients.discord.rooms import Rooms
@@ -29,7 +30,8 @@ class Composing:
         self._bot, self._rooms, self._settings = bot, rooms, settings
         self._writing: Counter[str] = Counter()
         self._typing: dict[str, asyncio.Task[None]] = {}
-        self._signs: set[asyncio.Task[None]] = set()
+        self._signs: dict[str, asyncio.Task[None]] = {}
+        """The last change of the sign at each message."""
 
     def shown(self, message: Message, on: bool) -> None:
         self._writing[message.room] += 1 if on else -1
@@ -38,9 +40,16 @@ class Composing:
         elif self._writing[message.room] <= 0:
             self._stop(message.room)
         if self._settings.acknowledge and message.platform_id.isdigit():
-            sign = asyncio.create_task(self._sign(message, on))
-            self._signs.add(sign)
-            sign.add_done_callback(self._signs.discard)
+            self._change_sign(message, on)
+
+    def _change_sign(self, message: Message, on: bool) -> None:
+        sign = asyncio.create_task(self._sign(message, on, self._signs.get(message.id)))
+        self._signs[message.id] = sign
+        sign.add_done_callback(partial(self._changed, message.id))
+
+    def _changed(self, message: str, sign: asyncio.Task[None]) -> None:
+        if self._signs.get(message) is sign:
+            del self._signs[message]
 
     def _stop(self, room: str) -> None:
         del self._writing[room]
@@ -58,8 +67,10 @@ class Composing:
         except Exception as error:
             log.debug("%s: typing is shown no more: %s", room, error)
 
-    async def _sign(self, message: Message, on: bool) -> None:
+    async def _sign(self, message: Message, on: bool, before: asyncio.Task[None] | None) -> None:
         try:
+            if before:
+                await asyncio.wait([before])
             channel: discord.PartialMessageable = await self._rooms.channel(message.room)
             said = channel.get_partial_message(int(message.platform_id))
             if on:
@@ -70,7 +81,7 @@ class Composing:
             log.debug("%s: the sign at %s cannot be set: %s", message.room, message.platform_id, error)
 
     async def close(self) -> None:
-        tasks = [*self._typing.values(), *self._signs]
+        tasks = [*self._typing.values(), *self._signs.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

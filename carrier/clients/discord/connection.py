@@ -16,12 +16,15 @@ from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import HTTPClient, Route
 from yarl import URL
 
+from carrier.clients.discord import pacing
 from carrier.clients.discord.pacing import STARTS, Identifies, Requests
 from carrier.clients.discord.reasons import why_it_ended
 from carrier.config.models.discord import DiscordSettings
 from carrier.errors import ClientError, Passing
 
 log = logging.getLogger(__name__)
+# Of each request that has to wait it logs the address, which for a webhook holds its token.
+logging.getLogger("discord.http").setLevel(logging.ERROR)
 
 REQUEST_SECONDS = 30.0
 """What one request may take."""
@@ -97,6 +100,8 @@ class Bot(discord.Client):
         """Whether all of it is connected, or not."""
         self._away = set(range(more.get("shard_count", 1)))
         """Shards that are not connected."""
+        self._unknown = set(self._away)
+        """Shards whose guilds are not known."""
         self.sockets: dict[int, DiscordWebSocket] = {}
         """The newest of each shard."""
         self._events: set[asyncio.Task[None]] = set()
@@ -143,12 +148,12 @@ class Bot(discord.Client):
 
     async def may_begin(self) -> None:
         """Wait until the first session may begin."""
-        await self._identifies.next()
+        await self._identifies.next(self.shard_count or 1)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not initial:
             await asyncio.sleep(random.uniform(*ANEW))
-            await self._identifies.next()
+            await self._identifies.next(self.shard_count or 1)
 
     def shard_here(self, shard: int) -> None:
         self._away.discard(shard)
@@ -212,8 +217,18 @@ class ShardedBot(Bot, discord.AutoShardedClient):
     async def on_disconnect(self) -> None:
         pass
 
+    async def on_ready(self) -> None:
+        # It comes when all have begun, and not when one of them begins anew.
+        pass
+
     async def on_shard_connect(self, shard: int) -> None:
+        self._unknown.add(shard)
         self.shard_here(shard)
+
+    async def on_shard_ready(self, shard: int) -> None:
+        self._unknown.discard(shard)
+        if not self._unknown:
+            await self.ears.all_known()
 
     async def on_shard_resumed(self, shard: int) -> None:
         self.shard_here(shard)
@@ -249,6 +264,8 @@ def _intents(settings: DiscordSettings) -> discord.Intents:
 async def live(bot: Bot, seconds: float) -> None:
     """Listen until cancelled; raises Unauthorized for what only its operator can mend, and else what went wrong."""
     await bot.may_begin()
+    # All but the first of several connections have to wait for the one before.
+    seconds += ((bot.shard_count or 1) - 1) * (pacing.IDENTIFY_EVERY + ANEW[1])
     async with asyncio.TaskGroup() as group:
         group.create_task(_connect(bot))
         group.create_task(_watch_readiness(bot, seconds))
@@ -322,7 +339,11 @@ async def _where(bot: Bot, settings: DiscordSettings) -> tuple[int, URL | None]:
     """Over how many connections, and where; raises Passing when Discord allows no more sessions for now."""
     try:
         shards, url, limits = await bot.http.get_bot_gateway()
-    except discord.GatewayNotFound:
+    except discord.GatewayNotFound as error:
+        cause = error.__cause__
+        if isinstance(cause, Exception) and not isinstance(cause, discord.NotFound):
+            raise why_it_ended(cause) from error
+        # A server of somebody's own, which has no use for it.
         return settings.connection.shards or 1, None
     except Exception as error:
         raise why_it_ended(error) from error

@@ -60,12 +60,12 @@ async def _content(web: aiohttp.ClientSession, url: str, most: int) -> bytes | N
         if response.status in (403, 404, 410):
             return None
         response.raise_for_status()
-        content = b""
+        content = bytearray()
         async for piece in response.content.iter_chunked(1 << 16):
             content += piece
             if len(content) > most:
                 raise aiohttp.ClientPayloadError("it is larger than it was said to be")
-        return content
+        return bytes(content)
 
 
 def _kept(file: Attachment, content: bytes, name: str, data: Path) -> Attachment:

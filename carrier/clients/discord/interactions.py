@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 from discord.http import Route
 
 from carrier.clients.discord.offering import arguments, command
 from carrier.clients.discord.reading import within
+from carrier.clients.discord.reasons import why_not_sent
+from carrier.clients.discord.splitting import LIMIT
 from carrier.config.models.discord import DiscordSettings, command_name
+from carrier.errors import Refused
 from carrier.interfaces import Deliver
 from carrier.quoting import clean_name
 from carrier.types.talk import Message
@@ -29,6 +33,10 @@ TEXT_OPTION = 3
 MANAGE_CHANNELS = str(1 << 4)
 QUOTED = 1500
 """What is shown of a question."""
+LIMITS = ("min_value", "max_value", "min_length", "max_length")
+FAILED = "That could not be done; the operator's log says why."
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 
 BUTTON = re.compile(r"carrier:(approve|refuse):([0-9]{1,12})")
 
@@ -66,11 +74,22 @@ class Interactions:
     # --- which commands there are
 
     async def register(self) -> None:
-        """Have Discord offer what the configuration says, if it does not yet; without a word on it, nothing is done."""
-        if self._settings.commands is None:
-            return
-        async with self._registering:
-            await self._register([*self._own(), *await self._actions()])
+        """Have Discord offer what the configuration says, if it does not yet, and again where it has trouble.
+
+        Without a word on it, nothing is done.
+        """
+        pause = FIRST_PAUSE
+        while self._settings.commands is not None:
+            try:
+                async with self._registering:
+                    return await self._register([*self._own(), *await self._actions()])
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                reason = why_not_sent(error)
+                if isinstance(reason, Refused):
+                    raise reason from error
+            log.warning("%s: commands cannot be offered yet, again in %.0f s: %s", self._client, pause, reason)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _own(self) -> Iterator[dict[str, Any]]:
         """What the host does."""
@@ -117,8 +136,8 @@ class Interactions:
         told = await self._deliver.command(meant, self._message(interaction, number))
         if not told.done:
             return await self._answer(interaction, MESSAGE, told.text, ONLY_FOR_THEM)
-        asked = interaction.message.content if interaction.message else ""
-        await self._answer(interaction, UPDATE, f"{asked}\n**{told.text}**", components=[])
+        asked, came = interaction.message.content if interaction.message else "", f"\n**{told.text}**"
+        await self._answer(interaction, UPDATE, _cut(asked, LIMIT - len(came)) + came, components=[])
 
     async def _command(self, interaction: discord.Interaction[Any], name: str, text: str) -> None:
         if name == "ask":
@@ -126,8 +145,12 @@ class Interactions:
             await self._deliver(self._message(interaction, text))
             return await self._answer(interaction, MESSAGE, _quoted(text))
         await self._answer(interaction, LATER, flags=ONLY_FOR_THEM)
-        told = await self._deliver.command(name, self._message(interaction, text))
-        await self._complete(interaction, told.text)
+        try:
+            told = (await self._deliver.command(name, self._message(interaction, text))).text
+        except Exception:
+            log.exception("%s: /%s failed", self._client, name)
+            told = FAILED
+        await self._complete(interaction, told)
 
     async def _call(self, interaction: discord.Interaction[Any], action: str, options: Mapping[str, Any]) -> None:
         tools = await self._deliver.tools([action])
@@ -179,7 +202,11 @@ class Interactions:
 
 def _quoted(text: str) -> str:
     """What somebody has asked, as everybody sees it."""
-    return "> " + text[:QUOTED].replace("\n", "\n> ")
+    return _cut("> " + text.replace("\n", "\n> "), QUOTED)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
@@ -189,7 +216,7 @@ def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:
             command["description"],
             command.get("default_member_permissions"),
             [
-                (it["type"], it["name"], it["description"], bool(it.get("required")), _values(it))
+                (it["type"], it["name"], it["description"], bool(it.get("required")), _values(it), *map(it.get, LIMITS))
                 for it in command.get("options") or ()
             ],
         )

@@ -29,14 +29,18 @@ class Identifies:
         self._most, self._per = most, _SECONDS[per]
         self._begun = _BEGUN[sha256(token.encode()).hexdigest()]
 
-    async def next(self) -> None:
-        """Wait until another session may begin, and count it; raises Passing when it may not for long."""
+    async def next(self, connections: int = 1) -> None:
+        """Wait until another session may begin, and count it; raises Passing when it may not for long.
+
+        Who has several connections may begin as often with each.
+        """
         now = time.monotonic()
         while self._begun and self._begun[0] <= now - self._per:
             self._begun.popleft()
-        if len(self._begun) >= self._most:
+        most = self._most * connections
+        if len(self._begun) >= most:
             wait = self._begun[0] + self._per - now
-            message = f"{self._most} sessions were begun within a short time; Discord would reset the token"
+            message = f"{most} sessions were begun within a short time; Discord would reset the token"
             raise Passing(message, wait)
         pause = self._begun[-1] + IDENTIFY_EVERY - now if self._begun else 0.0
         self._begun.append(now + max(0.0, pause))

@@ -1,6 +1,8 @@
 """Agents under their own names and pictures, by webhooks: one of each channel serves all of them."""
 
+import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 
 NAME = "Carrier"
 NAME_CHARS = 80
-NO_SUCH_WEBHOOK = 10015
+NO_SUCH_WEBHOOK, TOO_MANY_WEBHOOKS = 10015, 30007
 _KEPT_BY_DISCORD = ("discord", "clyde")
 """What nobody may be called."""
 
@@ -45,6 +47,7 @@ class Personas:
         self._bot = bot
         self._webhooks: dict[int, tuple[str, str] | None] = {}
         """Id and token by channel; None: there the bot may have none."""
+        self._looking: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def is_own(self, message: discord.Message) -> bool:
         """Whether one of these said it."""
@@ -99,13 +102,20 @@ class Personas:
         return str((await self._bot.http.request(route, **said, params=query))["id"])
 
     async def _webhook(self, channel: int) -> tuple[str, str] | None:
-        if channel not in self._webhooks:
-            try:
-                self._webhooks[channel] = await self._found(channel) or await self._made(channel)
-            except discord.Forbidden:
-                log.warning("the bot may have no webhook in %s; agents speak there under its own name", channel)
-                self._webhooks[channel] = None
-        return self._webhooks[channel]
+        # Two threads of a channel may want its first one at a time.
+        async with self._looking[channel]:
+            if channel not in self._webhooks:
+                self._webhooks[channel] = await self._found_or_made(channel)
+            return self._webhooks[channel]
+
+    async def _found_or_made(self, channel: int) -> tuple[str, str] | None:
+        try:
+            return await self._found(channel) or await self._made(channel)
+        except discord.HTTPException as error:
+            if not isinstance(error, discord.Forbidden) and error.code != TOO_MANY_WEBHOOKS:
+                raise
+            log.warning("%s: agents speak there under the bot's own name: %s", channel, error.text)
+            return None
 
     async def _found(self, channel: int) -> tuple[str, str] | None:
         application = str(self._bot.application_id)

@@ -1,5 +1,7 @@
 """What went wrong at Discord, in Carrier's words, with what helps."""
 
+from json import JSONDecodeError
+
 import aiohttp
 import discord
 
@@ -60,6 +62,8 @@ def why_not_sent(error: Exception) -> Exception:
             return Passing(f"Discord cannot be reached: {_told(error)}")
         case aiohttp.ClientError() | TimeoutError() | OSError():
             return ConnectionError(f"the connection broke off: {_told(error)}")
+        case JSONDecodeError() | UnicodeDecodeError():
+            return ConnectionError(f"what Discord answered cannot be read: {error}")
     return error
 
 

@@ -27,7 +27,7 @@ SKEW = 120_000_000
 """Microseconds that Discord's clock may be behind."""
 THREAD_NAME = "The whole answer"
 THREAD_MINUTES: Literal[1440] = 1440
-NO_SUCH_CHANNEL, NO_SUCH_MESSAGE = 10003, 10008
+NO_SUCH_CHANNEL = 10003
 
 
 def nonce(outgoing: Outgoing) -> str:
@@ -67,11 +67,12 @@ class Sending:
         return int(made["id"])
 
     async def take_back(self, outgoing: Outgoing) -> None:
-        with _in_our_words():
-            channel, message = (await self._rooms.channel(outgoing.room)).id, int(outgoing.edits)
-            with suppress(discord.NotFound):
-                if not (self._by_webhook and await self._personas.remove(channel, message)):
-                    await self._bot.http.delete_message(channel, message)
+        with _in_our_words(), suppress(discord.NotFound):
+            await self._remove((await self._rooms.channel(outgoing.room)).id, int(outgoing.edits))
+
+    async def _remove(self, channel: int, message: int) -> None:
+        if not (self._by_webhook and await self._personas.remove(channel, message)):
+            await self._bot.http.delete_message(channel, message)
 
     async def _say(self, channel: int, outgoing: Outgoing) -> str:
         said = body(outgoing, self._settings)
@@ -90,19 +91,22 @@ class Sending:
         return str(made["id"])
 
     async def _change(self, channel: int, outgoing: Outgoing, said: Mapping[str, Any]) -> bool:
-        """Whether what is to be edited is still there, and says this now."""
+        """Whether what is to be edited says this now. What may not be edited gives way to what is said anew."""
+        with _unless_refused():
+            await self._edit(channel, outgoing, said)
+            return True
+        # Half an answer must not stand there as if it were one.
+        with _unless_refused():
+            await self._remove(channel, int(outgoing.edits))
+        return False
+
+    async def _edit(self, channel: int, outgoing: Outgoing, said: Mapping[str, Any]) -> None:
         message, files = int(outgoing.edits), outgoing.attachments
         if self._by_webhook and await self._personas.change(channel, message, request(said, files)):
-            return True
+            return
         path = "/channels/{channel_id}/messages/{message_id}"
         route = Route("PATCH", path, channel_id=channel, message_id=message)
-        try:
-            await self._bot.http.request(route, **request(said, files))
-        except discord.NotFound as error:
-            if error.code != NO_SUCH_MESSAGE:
-                raise
-            return False
-        return True
+        await self._bot.http.request(route, **request(said, files))
 
     # --- found again
 
@@ -115,17 +119,18 @@ class Sending:
             raise CannotLook(str(error)) from error
 
     async def _find(self, outgoing: Outgoing) -> str | None:
-        channel = await self._rooms.channel(outgoing.room)
+        found = None
         if outgoing.thread:
-            channel = self._bot.get_partial_messageable(int(outgoing.thread))
+            with suppress(discord.NotFound):
+                found = await self._find_in(self._bot.get_partial_messageable(int(outgoing.thread)), outgoing)
+        # Where there can be no thread it is in the channel itself.
+        return found or await self._find_in(await self._rooms.channel(outgoing.room), outgoing)
+
+    async def _find_in(self, channel: discord.PartialMessageable, outgoing: Outgoing) -> str | None:
         since = discord.Object(snowflake(outgoing.at - SKEW))
-        try:
-            async for message in channel.history(limit=LOOKED_THROUGH, after=since, oldest_first=False):
-                if str(message.id) not in outgoing.others and self._is(message, outgoing):
-                    return str(message.id)
-        except discord.NotFound:
-            if not outgoing.thread:
-                raise
+        async for message in channel.history(limit=LOOKED_THROUGH, after=since, oldest_first=False):
+            if str(message.id) not in outgoing.others and self._is(message, outgoing):
+                return str(message.id)
         return None
 
     def _is(self, message: discord.Message, outgoing: Outgoing) -> bool:
@@ -149,3 +154,12 @@ def _in_our_words() -> Iterator[None]:
         yield
     except Exception as error:
         raise why_not_sent(error) from error
+
+
+@contextmanager
+def _unless_refused() -> Iterator[None]:
+    try:
+        yield
+    except discord.HTTPException as error:
+        if not isinstance(why_not_sent(error), Refused):
+            raise

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -60,15 +60,14 @@ class Session:
             await self._end()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._done(work))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
 
-    async def _done(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except Exception:
-            log.exception("%s: something that goes on beside its connection failed", self._name)
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("%s: something that goes on beside its connection failed", self._name, exc_info=error)
 
     async def _end(self) -> None:
         for task in self._tasks:
@@ -87,7 +86,7 @@ class Session:
         await self._catching_up.catch_up({**rooms, **dict(self._direct_rooms())})
         if EVERYWHERE not in self._cursors:
             await self._catching_up.note_now()
-        await self._interactions.register()
+        self._spawn(self._interactions.register())
 
     def refresh(self) -> None:
         """What agents can do may be other now; what is not ready yet looks when it is."""

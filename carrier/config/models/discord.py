@@ -50,7 +50,8 @@ class Connection(Block):
     ready: Period = Field(default=60.0, description="What it may take to connect, or to come back")
     silence: Period = Field(default=60.0, description="How long nothing at all may be heard")
     identifies: TimedRate = Field(
-        default=Rate(30, "h"), description="New sessions at most; Discord resets the token of who has 1000 in a day"
+        default=Rate(30, "h"),
+        description="New sessions at most, of each connection; Discord resets the token of 1000 a day",
     )
     shards: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="Connections that share the guilds; unset: as Discord recommends"
