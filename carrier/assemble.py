@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from carrier.clients.discord.inviting import Invitation
 
 
+async def _untold(client: str, text: str) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What parts are made with: the few things of the host that they are handed."""
@@ -69,6 +73,8 @@ class Workshop:
     """Where parts may keep files of their own."""
     drafting: Drafting | None = None
     """What posts are made with; None where there are no schedules."""
+    tell: Callable[[str, str], Awaitable[None]] = _untold
+    """Tells a client's operator something, by the client's name."""
 
     @property
     def given(self) -> Given:
@@ -89,6 +95,7 @@ class Workshop:
             view=self.turns.abilities.view,
             act=self._act,
             data=self.data,
+            tell=self.tell,
         )
 
     @cached_property

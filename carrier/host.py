@@ -122,6 +122,7 @@ class Host:
             colleagues=Colleagues(self.ledger, self.here.runtime),
             data=self.settings.data,
             drafting=self.calendar.drafting,
+            tell=self.telling.tell_of_client,
         )
 
     def _make_turns(self) -> Turns:

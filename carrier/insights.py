@@ -47,9 +47,19 @@ class Insights:
         known = await self.ledger.read(rows.counted)
         for post in await self.ledger.read(partial(rows.published, since=now - AGES[-1] - 24 * HOUR)):
             ages = [age for age in _ages(post) if post.since + age <= now]
-            publisher = self.publisher(post.client)
-            if publisher and len(ages) > known.get(post.id, 0):
-                await self._ask(post, publisher, len(ages), (now - post.since) / HOUR)
+            if len(ages) > known.get(post.id, 0):
+                await self._try(post, len(ages), (now - post.since) / HOUR)
+
+    async def _try(self, post: Post, ages: int, hours: float) -> None:
+        """Nothing that comes of one post keeps the others from being asked about."""
+        try:
+            if publisher := self.publisher(post.client):
+                await self._ask(post, publisher, ages, hours)
+        except LedgerError:
+            raise
+        # Whatever a platform answers, or a media host cannot be made of.
+        except Exception:
+            log.exception("post %s: what became of it cannot be asked", post.id)
 
     async def _ask(self, post: Post, publisher: Publisher, ages: int, hours: float) -> None:
         counts: Mapping[str, int] = {}

@@ -196,6 +196,8 @@ class Given:
     """Have the client of a message do something on its platform; raises ActionError."""
     data: Path = Path()
     """The data folder, where a part may keep files of its own."""
+    tell: Callable[[str, str], Awaitable[None]] = _none
+    """Tells a client's operator, by the client's name, what only the operator can mend."""
 
 
 class Deliver(Protocol):
@@ -462,6 +464,8 @@ class Container:
     id: str
     status: Literal["in progress", "finished", "published", "error", "expired", "gone"]
     why: str = ""
+    passes: bool = False
+    """Of an error: the platform's own, that another container may not meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -554,6 +558,9 @@ class Darkroom(Protocol):
         fit: Fit | None,
     ) -> tuple[PostFile, ...]:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
+
+    async def keep_until(self, files: Sequence[PostFile], at: float) -> None:
+        """What was developed is wanted at a time, in seconds since 1970, however far that is."""
 
     async def faults(self, content: PostContent) -> tuple[Fault, ...]:
         """What the platform would refuse or spoil of a post, by the names of the operator's own files."""

@@ -31,6 +31,7 @@ ATTEMPTS = 6
 AGAIN = 2
 """Of one that may not be tried often."""
 RENEWALS = 3
+UNKNOWN = "nobody can say whether it is live"
 LOOKING = 15 * 60 * SECOND
 """For so long after the order it is looked for; then somebody has to."""
 SETTLING = 3 * 60 * SECOND
@@ -42,9 +43,14 @@ WAIT_FOR_A_COMMENT = 60
 """Seconds until one that may have been written is surely listed."""
 WAIT = 3600
 """Seconds that a platform's "not now" is waited out which does not say for how long."""
-
 MENDED = 300
 """Seconds between two looks whether somebody has seen to an account."""
+LOOK = 30.0
+"""Seconds between two looks at the clock when nothing wakes it: the machine may have slept, or the clock been set."""
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that could not be written is tried again."""
+DAY = 86400 * SECOND
+"""As long as a platform knows of a container: whoever could not ask for so long will never know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +81,60 @@ class Posting:
     """Somebody has to know of this one."""
     over: Callable[[], None] = lambda: None
     """Tells the scheduler that the work of a slot may have ended."""
+    held: Callable[[], bool] = lambda: False
+    """Whether the clock cannot be right: then nothing goes out, and nothing is missed."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _at_work: set[str] = field(default_factory=set)
+    """Clients."""
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self.wake.clear()
-            try:
-                due = await self.work()
-            except LedgerError as error:
-                log.error("posts have to wait: %s", error)
-                due = self._now() + WAIT * SECOND
-            await self._rest(due)
+        """Until cancelled. No client waits for another one, whose host may hang, or whose video takes its time."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self.wake.clear()
+                await self._rest(await self._set_to_work(group))
 
-    async def work(self) -> int | None:
-        """Do what can be done now; returns when there is more to do, None if nothing waits."""
-        while due := await self.ledger.read(partial(rows.due, now=self._now())):
-            by_client: dict[str, list[Post]] = {}
-            for post in due:
-                by_client.setdefault(post.client, []).append(post)
-            await asyncio.gather(*(self._in_order(several) for several in by_client.values()))
-        return await self.ledger.read(rows.next_due)
+    async def _set_to_work(self, group: asyncio.TaskGroup) -> int | None:
+        """Have done what can be done now; returns when there is more to do, None if nobody knows."""
+        if self.held():
+            return None
+        try:
+            for client, several in (await self._due()).items():
+                self._at_work.add(client)
+                group.create_task(self._work_off(client, several))
+            return await self.ledger.read(partial(rows.next_due, but=self._at_work))
+        except LedgerError as error:
+            log.error("posts have to wait: %s", error)
+            return None
+
+    async def _due(self) -> Mapping[str, Sequence[Post]]:
+        """Those that something can be done for, by clients; but for clients that are at work."""
+        found: dict[str, list[Post]] = {}
+        for post in await self.ledger.read(partial(rows.due, now=self._now())):
+            if post.client not in self._at_work:
+                found.setdefault(post.client, []).append(post)
+        return found
+
+    async def _work_off(self, client: str, several: Sequence[Post]) -> None:
+        try:
+            await self._in_order(several)
+        except LedgerError as error:
+            log.error("posts of %s have to wait: %s", client, error)
+            await asyncio.sleep(LEDGER_PAUSE)
+        finally:
+            self._at_work.discard(client)
+            self.wake.set()
 
     async def _rest(self, until: int | None) -> None:
-        seconds = None if until is None else max(0.0, (until - self._now()) / SECOND)
+        seconds = LOOK if until is None else max(0.0, (until - self._now()) / SECOND)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(seconds, LOOK)):
                 await self.wake.wait()
         except TimeoutError:
             pass
 
     def _now(self) -> int:
-        return self.ledger.clock.tick()
+        return self.ledger.clock.now()
 
     async def _in_order(self, posts: Sequence[Post]) -> None:
         for post in posts:
@@ -123,14 +151,14 @@ class Posting:
 
     async def _step(self, post: Post) -> Post:
         """The post after its next step, whatever comes of it."""
-        outlet = self.outlet(post.client)
         if post.state == "draft":
             return _over(post, "missed", "nobody approved it in time")
-        if outlet is None:
-            return self._wait(post, WAIT, f"the client {post.client} is not here, or has no `media_host`")
         if post.state in _BEFORE_THE_ORDER and self._now() > post.expires:
             return _over(post, "missed", "its time had passed before it could go out")
         try:
+            outlet = self.outlet(post.client)
+            if outlet is None:
+                return self._wait(post, PAUSES[-1], f"the client {post.client} is not here, or has no `media_host`")
             return await STEPS[post.state](self, post, outlet)
         except PostError as error:
             return self._after(post, error)
@@ -168,6 +196,8 @@ class Posting:
         slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
         if slot and slot.state in slots.ENDED:
             return _over(post, "rejected", slot.reason)
+        if slot and (by := await self.ledger.read(partial(slots.paused_by, slot=slot))):
+            return _over(post, "rejected", f"paused by {by}")
         quota = await outlet.publisher.quota()
         if quota.total is not None and quota.used >= quota.total:
             reason = f"{quota.used} of {quota.total} posts in {quota.seconds / 3600:.0f} h are used"
@@ -210,7 +240,7 @@ class Posting:
 
     async def _order(self, post: Post, outlet: Outlet) -> Post:
         """Written down, then given, once: whoever finds it written down can only look."""
-        ordered = await self._write(replace(self._next(post, "ordered"), ordered=self._now()), post)
+        ordered = await self._write(replace(self._next(post, "ordered"), ordered=post.ordered or self._now()), post)
         if ordered is None:
             return post
         try:
@@ -218,15 +248,16 @@ class Posting:
         except PostError as error:
             if error.remedy == "look":
                 return self._look_later(ordered, str(error))
-            # The platform says that it was not carried out, or it never left.
-            return self._after(replace(ordered, state="preparing"), error)
+            # The platform says that it was not carried out, or it never left: as if it had not been given. What that
+            # leaves open of an order before it is still open.
+            return self._after(replace(post, version=ordered.version), error)
 
     async def _confirm(self, post: Post, outlet: Outlet) -> Post:
         """Whether an order without a clear answer was carried out, as far as the platform says."""
         container = await outlet.publisher.container(post.container)
         if container.status == "published":
             return self._live(post, "")
-        if self._now() - post.ordered < LOOKING:
+        if self._now() - post.since < LOOKING:
             return self._look_later(post, f"ordered, and its container is {container.status}")
         if outlet.resend and container.status == "finished" and not post.resent:
             return await self._order(replace(post, resent=True), outlet)
@@ -235,7 +266,7 @@ class Posting:
     async def _unconfirmed(self, post: Post, outlet: Outlet, container: Container) -> Post:
         links = [live.permalink or live.id for live in await self._candidates(post, outlet)]
         seen = f"; it may be {' or '.join(links[:2])}" if links else ""
-        reason = f"nobody can say whether it is live: its container is {container.status} {container.why}".strip()
+        reason = f"{UNKNOWN}: its container is {container.status} {container.why}".strip()
         return _over(post, "unconfirmed", reason + seen)
 
     async def _complete(self, post: Post, outlet: Outlet) -> Post:
@@ -278,14 +309,19 @@ class Posting:
         """Once: one that may have been written is looked for before it is written again."""
         text = post.content.first_comment
         if post.comment == "begun":
-            found = [id for id, said in await outlet.publisher.own_comments(post.media) if said == text]
+            # Platforms do not keep every space of what is said.
+            there = await outlet.publisher.own_comments(post.media)
+            found = [id for id, said in there if said.split() == text.split()]
             if found:
                 return replace(post, comment=found[0], attempts=0, reason="")
-        begun = await self._write(replace(post, comment="begun"), post)
+        # Whoever goes on after a sudden end finds it listed, if it was written.
+        wakes = self._now() + WAIT_FOR_A_COMMENT * SECOND
+        begun = await self._write(replace(post, comment="begun", wakes=wakes), post)
         if begun is None:
             return post
         try:
-            return replace(begun, comment=await outlet.publisher.comment(post.media, text), attempts=0, reason="")
+            written = await outlet.publisher.comment(post.media, text)
+            return replace(begun, comment=written, attempts=0, wakes=0, reason="")
         except PostError as error:
             if begun.attempts >= AGAIN:
                 return await self._tidy(replace(begun, reason=f"live; its comment may not be there: {error}"), outlet)
@@ -317,19 +353,19 @@ class Posting:
         match container.status:
             case "in progress" if self._now() - post.since < PREPARING:
                 return self._look_later(post, "the platform prepares it")
-            case "error":
+            case "error" if not container.passes:
                 return _over(post, "failed", container.why or "the platform cannot take it")
-            case "in progress" | "expired" | "gone":
-                return self._renew(post, f"its container is {container.status}")
+            case "in progress" | "error" | "expired" | "gone":
+                return self._renew(post, f"its container is {container.status} {container.why}".strip())
         return None
 
     def _after(self, post: Post, error: PostError) -> Post:
         """What an error leaves to do. From the order on it says nothing of whether the post is live."""
         if error.remedy in ("wait", "sign in", "human"):
-            waiting = self._wait(post, error.wait or (WAIT if error.remedy == "wait" else MENDED), str(error))
+            waiting = self._wait(post, error.wait or (MENDED if error.remedy == "sign in" else WAIT), str(error))
             return replace(waiting, stuck=error.remedy != "wait")
         if post.state == "ordered":
-            return self._look_later(post, str(error))
+            return self._look_on(post, error)
         if post.state == "published":
             return self._later_or_done(post, str(error))
         match error.remedy:
@@ -343,8 +379,15 @@ class Posting:
                 return self._renew(post, str(error))
         return _over(post, "failed", str(error))
 
+    def _look_on(self, post: Post, error: PostError) -> Post:
+        """Of an order whose container cannot be asked about; what passes may pass for as long as it is known at all."""
+        if self._now() - post.since < (LOOKING if error.remedy == "fix" else DAY):
+            return self._look_later(post, str(error))
+        return _over(post, "unconfirmed", f"{UNKNOWN}: {error}")
+
     def _live(self, post: Post, media: str) -> Post:
-        return self._next(replace(post, media=media), "published")
+        # Of one that was not known to be ordered: since its container was made.
+        return self._next(replace(post, media=media, ordered=post.ordered or post.since), "published")
 
     def _next(self, post: Post, state: PostState) -> Post:
         return replace(post, state=state, since=self._now(), attempts=0, wakes=0, reason="", stuck=False)
@@ -412,4 +455,6 @@ def _digest(file: Path) -> str:
 
 def _fits(post: Post, live: LivePost) -> bool:
     """A story has no caption to go by."""
-    return live.kind == post.content.kind and (live.kind == "story" or live.caption == post.content.caption)
+    return live.kind == post.content.kind and (
+        live.kind == "story" or live.caption.strip() == post.content.caption.strip()
+    )

@@ -70,6 +70,18 @@ async def test_a_post_of_a_client_that_is_not_here_waits(here: Trial) -> None:
     assert len(await told(here)) == 1
 
 
+async def test_an_answer_that_makes_no_sense_ends_nothing_but_itself(here: Trial) -> None:
+    class Odd:
+        async def insights(self, id: str, kind: str) -> dict[str, int]:
+            raise KeyError("data")
+
+    here.graph.advance(2 * HOUR)
+    await Insights(here.ledger, lambda name: Odd(), lambda: None).look()  # type: ignore[arg-type,return-value]
+    await insights(here).look()
+
+    assert len(await told(here)) == 1
+
+
 async def test_the_latest_counts_are_told_and_no_post_is_taken_for_a_turn(here: Trial, tmp_path: Path) -> None:
     for hours, views in ((2, 5), (48, 50)):
         here.graph.advance(hours * HOUR)

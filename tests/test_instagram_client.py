@@ -13,9 +13,10 @@ import pytest
 
 from carrier.clients.instagram.client import Instagram
 from carrier.config.models.instagram import InstagramSettings
-from carrier.errors import ActionError, CannotLook, Passing, Refused, Unauthorized
+from carrier.errors import ActionError, CannotLook, LedgerError, Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Given, Turn
 from carrier.testing.clients import Delivered
+from carrier.testing.films import Film
 from carrier.testing.graph import APP_SECRET, Graph, local_graph
 from carrier.testing.graph.faults import Action
 from carrier.types.talk import Line, Message, Outgoing
@@ -32,6 +33,8 @@ class Here:
     delivered: Delivered
     client: Instagram
     login: str
+    told: list[str] = field(default_factory=list)
+    """What the operator was told."""
     all: list[Instagram] = field(default_factory=list)
 
     def made(self, **settings: Any) -> Instagram:
@@ -41,16 +44,23 @@ class Here:
             "endpoint": {"graph": self.graph.url}, "listen": ["comments", "mentions", "messages"], **settings,
         }  # fmt: skip
         given = Given(
-            _nothing, set, lambda: datetime.fromtimestamp(self.graph.world.clock.now(), UTC), data=self.folder
+            _nothing,
+            set,
+            lambda: datetime.fromtimestamp(self.graph.world.clock.now(), UTC),
+            data=self.folder,
+            tell=self._tell,
         )
         self.all.append(Instagram("gram", InstagramSettings.model_validate(written), given))
         return self.all[-1]
+
+    async def _tell(self, client: str, text: str) -> None:
+        self.told.append(f"{client}: {text}")
 
     @property
     def post(self) -> Any:
         return self.graph.feed()[0]
 
-    async def told(self) -> Sequence[Message]:
+    async def heard(self) -> Sequence[Message]:
         """What it makes of the last thing that a webhook told."""
         delivery = self.graph.hooks.deliveries[-1]
         return await self.client.hear(delivery.body, {"x-hub-signature-256": delivery.signature})
@@ -110,7 +120,7 @@ both = pytest.mark.parametrize("here", ["instagram", "facebook"], indirect=True)
 @both
 async def test_a_comment_is_told_with_its_place_and_answered_below_it(here: Here) -> None:
     comment = await here.graph.comment(here.post, "anna", "lovely")
-    [message] = await here.told()
+    [message] = await here.heard()
     id = await here.client.send(answer(message))
 
     assert (message.room, message.platform_id, message.sender_name) == (
@@ -124,7 +134,7 @@ async def test_a_comment_is_told_with_its_place_and_answered_below_it(here: Here
 @both
 async def test_a_mention_is_read_through_the_account_and_answered_there(here: Here) -> None:
     mention = await here.graph.mention("anna", "ask @tifa")
-    [message] = await here.told()
+    [message] = await here.heard()
     await here.client.send(answer(message))
 
     assert (message.text, message.room) == ("ask @tifa", f"gram/mentions:{mention.post.id}")
@@ -136,15 +146,15 @@ async def test_a_mention_that_cannot_be_read_now_has_to_be_told_again(here: Here
     here.graph.script(Action(do="error", http=500, code=2, is_transient=True), "GET")
 
     with pytest.raises(Passing):
-        await here.told()
-    assert len(await here.told()) == 1
+        await here.heard()
+    assert len(await here.heard()) == 1
 
 
 async def test_a_mention_that_is_gone_again_is_nothing(here: Here) -> None:
     mention = await here.graph.mention("anna", "ask @tifa")
     del here.graph.world.nodes[mention.id]
 
-    assert list(await here.told()) == []
+    assert list(await here.heard()) == []
 
 
 # --- what it looks for
@@ -179,12 +189,41 @@ async def test_what_was_said_while_nobody_looked_is_found_afterwards(here: Here)
     assert here.delivered.all[0].text == "anybody there?"
 
 
+async def test_what_was_found_is_not_lost_to_an_error_that_comes_after_it(here: Here) -> None:
+    container = await here.client.publisher.create({"image_url": f"{here.graph.url}/media/1.jpg"})
+    await here.client.publisher.publish(container)
+    newest, older = here.graph.feed()
+    async with here.looking():
+        here.graph.script(Action(do="error", http=500, code=2), "GET", f"{older.id}/comments$", times=2)
+        await here.graph.comment(newest, "anna", "lovely")
+        await here.graph.comment(older, "bo", "so lovely")
+        await here.until(lambda: len({each.platform_id for each in here.delivered.all}) == 2)
+
+
+async def test_what_could_not_be_taken_in_is_looked_for_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(message: Message, cursor: str = "") -> None:
+        raise LedgerError("the disk is full")
+
+    client = here.made(poll=0.05)
+    await here.client.token()
+    here.delivered.places["gram/polled"] = str(here.graph.world.clock.now() - 1)
+    await here.graph.comment(here.post, "anna", "lovely")
+    with monkeypatch.context() as broken:
+        broken.setattr(Delivered, "__call__", lambda self, message, cursor="": full(message))
+        with pytest.raises(ExceptionGroup):
+            await client.run(here.delivered)
+    life = asyncio.create_task(client.run(here.delivered))
+    await here.until(lambda: here.delivered.all)
+    life.cancel()
+    await asyncio.wait([life])
+
+
 # --- what it says and does
 
 
 async def test_a_message_outside_of_its_window_is_refused_and_the_account_goes_on(here: Here) -> None:
     await here.graph.message("anna", "hello")
-    [message] = await here.told()
+    [message] = await here.heard()
     await here.client.send(answer(message))
     here.graph.advance(DAY + 60)
 
@@ -194,7 +233,7 @@ async def test_a_message_outside_of_its_window_is_refused_and_the_account_goes_o
 
 async def test_what_the_app_may_not_do_is_refused_and_the_account_goes_on(here: Here) -> None:
     await here.graph.comment(here.post, "anna", "lovely")
-    [message] = await here.told()
+    [message] = await here.heard()
     here.graph.account.permissions.clear()
 
     with pytest.raises(Refused, match="permission"):
@@ -226,7 +265,7 @@ async def test_a_token_that_ends_while_nothing_happens_is_noticed_within_a_day(
 
 async def test_an_answer_that_may_stand_there_is_looked_for_when_it_would_be_listed(here: Here) -> None:
     await here.graph.comment(here.post, "anna", "lovely")
-    [message] = await here.told()
+    [message] = await here.heard()
     here.graph.script(Action(do="commit_then_reset"), "POST", "/replies$")
 
     with pytest.raises(ConnectionError):
@@ -240,7 +279,7 @@ async def test_an_answer_that_may_stand_there_is_looked_for_when_it_would_be_lis
 async def test_an_answer_to_a_reply_is_looked_for_where_instagram_puts_it(here: Here) -> None:
     first = await here.graph.comment(here.post, "anna", "lovely")
     await here.graph.comment(here.post, "bo", "so it is", first)
-    [message] = await here.told()
+    [message] = await here.heard()
 
     id = await here.client.send(answer(message))
 
@@ -249,7 +288,7 @@ async def test_an_answer_to_a_reply_is_looked_for_where_instagram_puts_it(here: 
 
 async def test_whether_a_direct_message_arrived_cannot_be_looked_up(here: Here) -> None:
     await here.graph.message("anna", "hello")
-    [message] = await here.told()
+    [message] = await here.heard()
 
     with pytest.raises(CannotLook):
         await here.client.find(answer(message))
@@ -257,7 +296,7 @@ async def test_whether_a_direct_message_arrived_cannot_be_looked_up(here: Here) 
 
 async def test_a_comment_is_hidden_and_deleted(here: Here) -> None:
     spam = await here.graph.comment(here.post, "spam", "buy")
-    [message] = await here.told()
+    [message] = await here.heard()
 
     await here.client.act("instagram/hide", message, {})
     assert spam.hidden
@@ -294,7 +333,7 @@ async def test_an_account_that_has_used_its_calls_makes_no_more_for_as_long_as_i
 
 async def test_a_direct_message_can_be_neither_hidden_nor_deleted(here: Here) -> None:
     await here.graph.message("anna", "hello")
-    [message] = await here.told()
+    [message] = await here.heard()
 
     with pytest.raises(ActionError, match="only below posts"):
         await here.client.act("instagram/hide", message, {})
@@ -357,3 +396,69 @@ async def test_the_old_token_stays_until_the_new_one_was_accepted(here: Here, ca
 
     assert here.client._tokens.token.value == before
     assert "the renewed token is not accepted" in caplog.text
+
+
+async def test_a_token_that_nears_its_end_and_cannot_be_renewed_is_told_at_each_stage_once(here: Here) -> None:
+    here.client._tokens.open()
+    await renewed(here, days=2)
+    here.graph.script(Action(do="error", http=500, code=2), "GET", "refresh_access_token", times=None)
+    told = []
+    for days in (40, 8, 1, 6):
+        await renewed(here, days=days)
+        told.append(len(here.told))
+
+    assert told == [0, 1, 1, 2]
+    assert "gram: the access token of gram ends in 12 days, and cannot be renewed" in here.told[0]
+    assert "get a new one for `access_token`" in here.told[0]
+
+
+@pytest.mark.parametrize(("version", "told"), [("v25.0", 0), ("v20.0", 1), ("v21.0", 1)])
+async def test_a_version_that_ends_is_told_once(version: str, told: int, here: Here) -> None:
+    client = here.made(graph_version=version, poll=0.0)
+    for _ in range(2):
+        await client._ask_who()
+        await client._look_at_version()
+
+    assert len(here.told) == told
+    assert all("`graph_version`" in each for each in here.told)
+
+
+async def test_what_is_not_answered_says_what_happened_on_the_way(here: Here) -> None:
+    client = here.made()
+    client._graph.read_seconds = 0.05
+    here.graph.script(Action(do="hang"), "GET")
+
+    with pytest.raises(Passing, match="no answer: ReadTimeout"):
+        await client.token()
+
+
+async def test_a_client_that_ends_while_a_connection_opens_keeps_none(here: Here) -> None:
+    graph = here.made()._graph
+    opening = asyncio.create_task(graph._kept())
+    await asyncio.sleep(0)
+    await graph.close()
+
+    assert await opening is not None
+    assert (graph._client, await graph._kept()) == (None, None)
+
+
+async def test_a_token_that_meta_repeats_in_an_error_is_told_nobody(here: Here) -> None:
+    token = here.graph.account.token
+    here.graph.script(Action(do="error", code=190, message=f"Malformed access token {token}"), "GET")
+
+    with pytest.raises(Unauthorized) as error:
+        await here.client.token()
+    assert token not in str(error.value)
+    assert "Malformed access token …" in str(error.value)
+
+
+@pytest.mark.parametrize("here", ["facebook"], indirect=True)
+async def test_what_an_upload_has_used_up_counts(here: Here) -> None:
+    publisher, file = here.client.publisher, here.folder.parent / "media" / "1.mp4"
+    Film()(file)
+    container = await publisher.create({"media_type": "REELS", "upload_type": "resumable"})
+    here.graph.script(Action(do="usage", call_count=95, eta=5), "POST", "ig-api-upload")
+    await publisher.send(container, file)
+
+    with pytest.raises(PostError, match="asked for a pause"):
+        await publisher.container(container)

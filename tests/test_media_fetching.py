@@ -1,5 +1,8 @@
 """Pictures that stand on the web: fetched where the operator said so, and from strangers only in public."""
 
+import asyncio
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from carrier.errors import Unfit
 from carrier.media.darkroom import Darkroom
 from carrier.testing.graph import local_graph
+from carrier.types.posts import Fit, PostKind
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,42 @@ async def test_what_the_operator_names_is_fetched_and_known_by_what_it_holds(tmp
 
     assert file.path == f"{graph.url}/media/a.jpg"
     assert (tmp_path / "data" / "posts" / file.digest).read_bytes() == b"a picture"
+
+
+async def test_one_picture_is_made_ready_for_several_at_a_time(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.effect_noise((2400, 400), 90).convert("RGB").save(tmp_path / "a.jpg")
+    darkroom = Darkroom(tmp_path, tmp_path / "data")
+    [files] = await darkroom.found(["a.jpg"])
+    wanted: list[tuple[PostKind, Fit]] = [("image", "crop"), ("image", "pad"), ("story", "convert")]
+
+    async def made() -> list[str]:
+        found = await asyncio.gather(*(darkroom.develop(files, *each) for each in wanted), return_exceptions=True)
+        return [str(each) for each in found]
+
+    alone = [str(await darkroom.develop(files, *each)) for each in wanted]
+    assert [await made() for _ in range(5)] == [alone] * 5
+    assert list((tmp_path / "data" / "posts").glob("*.part")) == []
+
+
+async def test_what_a_post_waits_with_is_kept_however_long(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name, colour in (("a.jpg", "teal"), ("b.jpg", "plum")):
+        Image.new("RGB", (400, 400), colour).save(tmp_path / name)
+    darkroom = Darkroom(tmp_path, tmp_path / "data")
+    files, others = await darkroom.found(["a.jpg", "b.jpg"])
+    [made] = await darkroom.develop(files, "image", None)
+    [other] = await darkroom.develop(files, "image", "pad")
+    for each in (made, other):
+        os.utime(tmp_path / "data" / each.path, (0, 0))
+    await darkroom.keep_until([made], time.time() + 300 * 86400)
+    await darkroom.develop(files, "image", None)
+    await darkroom.develop(others, "image", None)
+
+    assert (tmp_path / "data" / made.path).exists()
+    assert not (tmp_path / "data" / other.path).exists()
 
 
 async def test_what_is_kept_is_found_by_its_name_alone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,27 @@ async def test_a_server_that_hangs_is_given_up_in_time(
 
     assert isinstance(told, Passing)
     assert "the server hangs or is slow" in str(told)
+
+
+@pytest.mark.parametrize("work", ["remove", "sweep"])
+async def test_what_hangs_when_something_is_taken_away_keeps_nobody_waiting(
+    work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hangs:
+        async def write(self, file: Path, name: str, media_type: str) -> int:
+            return 0
+
+        async def delete(self, names: Sequence[str]) -> None:
+            await asyncio.Event().wait()
+
+        async def listing(self) -> Sequence[public_shelf.Left]:
+            await asyncio.Event().wait()
+            return []
+
+    monkeypatch.setattr(public_shelf, "MOMENT", 0.01)
+    host = public_shelf.PublicShelf(Hangs(), "https://media.example.com")
+    with pytest.raises(Passing, match="hangs or is slow"):
+        await (host.remove(f"carrier-{'0' * 32}.jpg") if work == "remove" else host.sweep(1.0))
 
 
 @pytest.mark.parametrize(

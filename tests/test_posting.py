@@ -1,7 +1,9 @@
 """A post goes out once, or it is said why not: whatever the platform answers, and wherever the process dies."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -10,10 +12,21 @@ from typing import Any
 
 import pytest
 
+from carrier.errors import LedgerError
 from carrier.ledger import posts as rows
+from carrier.ledger import slots
+from carrier.posting import Posting
 from carrier.testing.graph import EVERY_FAULT, Action
-from carrier.testing.posting import CLIENT, Fuse, Trial, trial
+from carrier.testing.posting import CLIENT, Died, Fuse, Fused, Trial, trial
 from carrier.types.posts import Post
+
+
+class DiesAtTheComment(Fused):
+    """A publisher whose process ends when a comment was written."""
+
+    def __getattr__(self, name: str) -> Any:
+        return super().__getattr__(name) if name == "comment" else getattr(self._real, name)
+
 
 REPEATS = ("same_id", "error_2207008", "duplicate")
 MINE = "Good morning"
@@ -289,13 +302,236 @@ async def test_no_token_is_ever_in_an_address(here: Trial) -> None:
     assert all("access_token" not in repr(entry) for entry in here.graph.journal.entries)
 
 
+# --- no way out, no second one
+
+
+async def test_an_order_that_was_refused_leaves_a_post_that_can_be_begun_anew(here: Trial) -> None:
+    here.graph.script(Action(do="error", code=9, subcode=2207042), "POST", "/media_publish$", times=99)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), post.ordered) == ("missed", 0, 0)
+
+
+@pytest.mark.parametrize("refusal", [(-2, 2207020), (190, 463), (9, 2207042)])
+async def test_a_second_order_that_is_refused_says_nothing_of_the_first(refusal: tuple[int, int], here: Trial) -> None:
+    here.resend = True
+    here.graph.script(Action(do="status_lag", seconds=7200), "POST", "/media_publish$")
+    here.graph.script(EVERY_FAULT["commit_then_reset"], "POST", "/media_publish$")
+    code, subcode = refusal
+    here.graph.script(Action(do="error", code=code, subcode=subcode), "POST", "/media_publish$", nth=2, times=99)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), here.orders()) == ("unconfirmed", 1, 2)
+    assert "; it may be http" in post.reason
+
+
+async def test_an_order_whose_container_cannot_be_read_any_more_is_told_to_somebody(here: Trial) -> None:
+    here.graph.script(EVERY_FAULT["commit_then_reset"], "POST", "/media_publish$")
+    await here.add()
+    posting = here.posting()
+    while (await here.post()).state != "ordered":
+        here.graph.advance(1)
+        await posting.work()
+    here.graph.script(Action(do="error", code=100, message="not like this"), "GET", "^[0-9]+$", times=9999)
+
+    post = await here.until_over()
+
+    assert (post.state, "not like this" in post.reason) == ("unconfirmed", True)
+
+
+async def test_an_account_that_is_taken_for_spam_is_left_alone_for_long(here: Trial) -> None:
+    here.graph.script(Action(do="error", code=4, subcode=2207051), "POST", "/media$", times=None)
+    await here.add()
+    post = await here.until_over()
+
+    assert (post.state, here.told[0].stuck) == ("missed", True)
+    assert len(here.graph.journal.find("POST", "/media")) <= 2
+
+
+@pytest.mark.parametrize("subcode", [2207053, 2207003])
+async def test_a_container_that_is_lost_to_a_fault_of_the_platform_is_made_anew(subcode: int, here: Trial) -> None:
+    here.graph.script(Action(do="spoilt", subcode=subcode), "POST", "/media$")
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), len(here.graph.containers())) == ("done", 1, 2)
+
+
+async def test_a_post_whose_client_is_not_here_goes_out_soon_after_it_is(here: Trial) -> None:
+    posting = here.posting()
+    outlet, posting.outlet = posting.outlet, lambda name: None
+    await here.add()
+    due = await posting.work()
+    posting.outlet = outlet
+
+    assert due is not None
+    assert due - here.ledger.clock.tick() <= 60 * 1_000_000
+    assert (await here.until_over()).state == "done"
+
+
+async def test_a_media_host_that_cannot_even_be_made_fails_its_post_alone(here: Trial) -> None:
+    def broken(name: str) -> Any:
+        raise RuntimeError("no such module")
+
+    posting = here.posting()
+    posting.outlet = broken
+    await here.add()
+    await posting.work()
+
+    assert ((await here.post()).state, (await here.post()).reason) == ("failed", "RuntimeError: no such module")
+
+
+async def test_a_comment_that_may_have_been_written_is_looked_for_only_when_it_would_be_listed(here: Trial) -> None:
+    here.graph.rule(image_seconds=0)
+    await here.add(here.content(first_comment="#bergen"))
+    posting = here.posting()
+    made = posting.outlet(CLIENT)
+    assert made
+    dying = replace(made, publisher=DiesAtTheComment(made.publisher, Fuse(1, after=True)))
+    posting.outlet = lambda name: dying
+    with pytest.raises(Died):
+        await posting.work()
+    written = len(here.graph.comments(here.graph.feed()[0]))
+    due = await here.posting().work()
+
+    assert written == 1
+    assert due is not None
+    assert due - here.ledger.clock.tick() > 50 * 1_000_000
+    assert here.graph.journal.find("GET", "/comments") == []
+
+
+async def test_a_platform_that_says_for_how_long_it_takes_no_calls_is_asked_after_that(here: Trial) -> None:
+    here.graph.script(Action(do="usage", call_count=100, eta=5), "POST", "/media$")
+    here.graph.script(Action(do="error", code=80002), "POST", "/media$")
+    await here.add()
+    await here.posting().work()
+
+    post = await here.post()
+
+    assert post.wakes - here.ledger.clock.tick() <= 301 * 1_000_000
+
+
+@pytest.mark.parametrize(("reason", "state"), [("", "rejected"), ("run by anna", "done")])
+async def test_what_was_approved_stays_here_while_its_schedule_is_paused(reason: str, state: str, here: Trial) -> None:
+    slot = slots.Slot("morning@1", "morning", "tifa", "waiting for approval", 0, 0, 0, "post", reason=reason)
+    await here.ledger.write(partial(slots.begin, name="morning", timing="", cursor=0))
+    await here.ledger.write(partial(slots.file, clock=here.ledger.clock, filed=slots.Filed(slot)))
+    await here.ledger.write(partial(slots.pause, name="morning", by="bo"))
+    await here.add(slot="morning@1")
+
+    post = await here.until_over()
+
+    assert (post.state, post.reason) == (state, "" if reason else "paused by bo")
+
+
+# --- by a clock that may be wrong
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is looked at all the time."""
+    monkeypatch.setattr("carrier.posting.LOOK", 0.01)
+
+
+@asynccontextmanager
+async def running(posting: Posting) -> AsyncIterator[None]:
+    life = asyncio.create_task(posting.run())
+    try:
+        yield
+    finally:
+        life.cancel()
+        await asyncio.wait([life])
+
+
+async def until(here: Trial, *states: str, id: str = "morning@1") -> None:
+    async with asyncio.timeout(10):
+        while (await here.post(id)).state not in states:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_post_whose_time_comes_while_the_machine_sleeps_goes_out_when_it_wakes(here: Trial) -> None:
+    at = here.ledger.clock.now() + 7200 * 1_000_000
+    await here.add(due=at, expires=at + 3600 * 1_000_000)
+    posting = here.posting()
+    async with running(posting):
+        await posting.work()
+        here.graph.advance(7201)
+        await until(here, "preparing", "done")
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_clock_that_is_wrong_for_a_while_makes_nothing_go_out_and_nothing_missed(here: Trial) -> None:
+    times = [0]
+    here.ledger.clock._now = lambda: int(here.graph.world.clock.now() * 1e6) + times[0]
+    at = here.ledger.clock.now() + 7200 * 1_000_000
+    await here.add(state="draft", due=at, expires=at)
+    posting, looks = here.posting(), [0]
+
+    def held() -> bool:
+        looks[0] += 1
+        return times[0] > 0
+
+    posting.held = held
+    async with running(posting), asyncio.timeout(10):
+        for wrong in (10 * 86400 * 1_000_000, 0):
+            times[0], looks[0] = wrong, 0
+            here.ledger.clock.tick()
+            while looks[0] < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert (await here.post()).state == "draft"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_ledger_that_could_not_be_written_for_a_moment_keeps_no_post_waiting(
+    here: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carrier.posting.LEDGER_PAUSE", 0.01)
+    advance, broken = rows.advance, [True, True]
+
+    def failing(*given: Any, **named: Any) -> Post | None:
+        if broken:
+            broken.pop()
+            raise LedgerError("the disk is full")
+        return advance(*given, **named)
+
+    monkeypatch.setattr("carrier.ledger.posts.advance", failing)
+    await here.add()
+    async with running(here.posting()):
+        await until(here, "preparing", "done")
+    assert not broken
+
+
+async def test_a_client_whose_host_hangs_keeps_no_other_waiting(here: Trial) -> None:
+    class Hangs:
+        async def put(self, file: Path, media_type: str) -> None:
+            await asyncio.Event().wait()
+
+    posting = here.posting()
+    made = posting.outlet(CLIENT)
+    assert made
+    hanging = replace(made, host=Hangs())  # type: ignore[arg-type]
+    posting.outlet = lambda name: hanging if name == "other" else made
+    await here.add(id="other@1", client="other")
+    async with running(posting):
+        await until(here, "uploading", id="other@1")
+        await here.add()
+        here.graph.advance(1)
+        posting.wake.set()
+        await until(here, "preparing", "done")
+
+
 # --- the same, with a client that tries again as most do
 
 
 @pytest.mark.parametrize("fault", ["commit_then_reset", "commit_then_error_2_transient", "commit_then_hang"])
 async def test_a_client_that_gives_the_order_again_posts_twice(fault: str, here: Trial, monkeypatch: Any) -> None:
     from carrier.errors import PostError
-    from carrier.posting import Posting
 
     def naive(self: Posting, post: Post, reason: str) -> Post:
         again = replace(post, state="creating", parts=(), container="")

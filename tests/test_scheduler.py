@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 
 from carrier.config.timing import begins
 from carrier.errors import Conflict, UnknownAgent, UnknownSchedule, UnknownSlot
+from carrier.ledger import slots
 from carrier.ledger.tables import inbox, messages, outbox, schedules
 from carrier.testing.schedules import START, LittleScheduler, VirtualWall, little_scheduler, schedule, words
 
@@ -395,6 +397,15 @@ async def test_what_failed_is_tried_again_later_each_time_and_told_when_no_try_i
     ]
 
 
+async def test_words_that_could_not_be_rendered_are_those_of_the_time_they_can_be(little: LittleScheduler) -> None:
+    little.add(schedule(cron="0 13 * * *", retries=1, wording=words("{{ nothing }}")))
+    await little.at(START + HOUR)
+    little.add(schedule(cron="0 13 * * *", retries=1, wording=words("Mended.")))
+    await little.at(START + HOUR + timedelta(minutes=2))
+
+    assert [taken.message.text for taken in little.taken] == ["Mended."]
+
+
 async def test_what_was_tried_again_and_done_is_not_told(little: LittleScheduler) -> None:
     little.add(schedule(cron="0 13 * * *", notify="chat/ops", retries=1))
     await little.at(START + HOUR)
@@ -466,6 +477,30 @@ async def test_one_can_be_run_now_and_its_times_stay(little: LittleScheduler) ->
     assert id == "tifa.hello@2026-11-21T12:30:00Z"
     assert await little.states() == ["done 12:00", "done 12:30", "done 13:00"]
     assert (await little.slots())[1].reason == "run by anna"
+
+
+async def test_a_look_that_began_before_it_was_paused_takes_nothing_in(little: LittleScheduler) -> None:
+    little.add(schedule())
+    await little.look()
+    line = (await little.ledger.read(slots.book)).lines["tifa.hello"]
+    await little.controls.pause("tifa.hello", "anna")
+    batch = slots.Batch("tifa.hello", line.cursor, line.cursor + 1, (), 1)
+    await little.ledger.write(partial(slots.take_up, clock=little.ledger.clock, batch=batch))
+
+    assert (await little.ledger.read(slots.book)).lines["tifa.hello"].cursor == line.cursor
+
+
+async def test_one_that_is_run_before_the_first_look_is_not_taken_back_by_it(little: LittleScheduler) -> None:
+    little.add(schedule(approval=True))
+    little.wall.passes(START + 0.5 * HOUR)
+
+    id = await little.controls.run_now("tifa.hello", "anna")
+    little.wall.passes(START + 0.6 * HOUR)
+    await little.look()
+    little.add(schedule(approval=True, every=1800.0))
+    await little.look()
+
+    assert [(slot.id, slot.state) for slot in await little.slots()] == [(id, "preparing")]
 
 
 async def test_one_occurrence_can_be_skipped(little: LittleScheduler) -> None:

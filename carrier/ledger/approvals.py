@@ -108,7 +108,7 @@ def ask(connection: Connection, clock: Clock, asked: Asked) -> tuple[str, bool]:
         "reason": asked.reason,
         "state": "pending",
         "at": at,
-        "expires_at": at + int(asked.seconds * _SECOND),
+        "expires_at": clock.now() + int(asked.seconds * _SECOND),
         "slot": asked.slot,
     }
     connection.execute(insert(approvals), row)
@@ -131,7 +131,7 @@ def decide(
     approval = get(connection, id)
     if approval is None or approval.state != "pending":
         return None
-    if decision != "expired" and clock.tick() > approval.expires_at:
+    if decision != "expired" and clock.now() > approval.expires_at:
         decision, by, arguments = "expired", "", None
     values: dict[str, Any] = {"state": decision, "decided_by": by}
     if arguments is not None:

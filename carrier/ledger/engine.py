@@ -42,6 +42,10 @@ class Clock:
         self._last = max(self._now(), self._last + 1)
         return self._last
 
+    def now(self) -> int:
+        """What time it is, for what waits until a time: a clock that was wrong for a while is right afterwards."""
+        return self._now()
+
 
 class _Waiting(NamedTuple):
     transaction: Transaction[Any]

@@ -32,6 +32,8 @@ AHEAD: tuple[State, ...] = ("planned", "preparing", "waiting for approval")
 """What can still be taken back."""
 ENDED: tuple[State, ...] = ("done", "missed", "skipped", "failed")
 MOST_TRIES = 10
+RUN_BY = "run by "
+"""How the reason of one begins that somebody ordered."""
 TROUBLE = ("failed", "missed")
 
 
@@ -55,6 +57,11 @@ class Slot:
     """When its record was last written."""
     tries: int = 0
     """How often it was tried again."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Somebody ordered it, whatever the clock says."""
+        return self.reason.startswith(RUN_BY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +215,13 @@ def pause(connection: Connection, name: str, by: str) -> None:
     connection.execute(update(schedules).where(schedules.c.name == name).values(paused=by))
 
 
+def paused_by(connection: Connection, slot: Slot) -> str:
+    """Who has paused the schedule whose words or post wait for their time; empty: nobody, or it is at work already."""
+    if slot.by_hand or slot.state not in AHEAD:
+        return ""
+    return connection.execute(select(schedules.c.paused).where(schedules.c.name == slot.schedule)).scalar() or ""
+
+
 def resume(connection: Connection, clock: Clock, name: str, cursor: int, passed: Slot | None) -> None:
     """Go on from here; `passed` stands for all that came up meanwhile."""
     if passed:
@@ -220,9 +234,10 @@ def resume(connection: Connection, clock: Clock, name: str, cursor: int, passed:
 
 
 def take_up(connection: Connection, clock: Clock, batch: Batch) -> list[Intake]:
-    """Record all of a batch, queue its work and move the cursor; nothing, if somebody else was faster."""
+    """Record all of a batch, queue its work and move the cursor; nothing, if somebody else was faster, or has paused
+    it."""
     moved = update(schedules).where(schedules.c.name == batch.schedule, schedules.c.cursor == batch.before)
-    if not connection.execute(moved.values(cursor=batch.cursor)).rowcount:
+    if not connection.execute(moved.where(schedules.c.paused == "").values(cursor=batch.cursor)).rowcount:
         return []
     busy = _under_way(connection, batch.schedule) >= batch.under_way
     found = [_overlapping(filed) if busy and filed.message else filed for filed in batch.slots]

@@ -28,7 +28,9 @@ class Calendar:
             ledger, here.schedules, here.definitions, inbox.queue, here.more_to_send, muted=mutes.by, send=send
         )
         self.controls = Controls(self.scheduler)
-        self.posting = Posting(ledger, self.outlet, telling.tell_of_post, over=self.scheduler.wake.set)
+        self.posting = Posting(
+            ledger, self.outlet, telling.tell_of_post, over=self.scheduler.wake.set, held=self.clock_is_wrong
+        )
         darkroom = open_darkroom(here.catalog.root, here.at_start.data)
         self.drafting = Drafting(ledger, darkroom, here.schedules)
         self.editing = Editing(ledger, darkroom, self.look, here.definition, send, here.more_to_send)
@@ -40,7 +42,8 @@ class Calendar:
         self.posting.wake.set()
 
     def clock_is_wrong(self) -> bool:
-        return bool(self.scheduler.held)
+        # Whoever looks first after a jump has to see it.
+        return bool(self.scheduler.held or self.scheduler.wall.doubt(None))
 
     def publisher(self, client: str) -> Publisher | None:
         """Of a client, while it is here and publishes."""

@@ -1,12 +1,14 @@
 """The darkroom: finds the operator's pictures and videos, and makes of them what goes out."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path
+from secrets import token_hex
 
 from carrier.errors import Unfit
 from carrier.media.checks import post_faults
@@ -22,7 +24,7 @@ MADE = "posts"
 KEPT = "kept:"
 """Before the name of what came from elsewhere and is in that folder, under its digest."""
 KEPT_SECONDS = 60 * 86400
-"""Longer than any post waits."""
+"""After its last use; what a post waits with is kept until so long after it is due."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 _VIDEOS = {MP4: (".mp4", "video/mp4"), MOV: (".mov", "video/quicktime")}
 
@@ -62,6 +64,11 @@ class Darkroom:
         """What goes out, in the data folder, mended where that is asked for; raises Unfit."""
         return await asyncio.to_thread(self._develop, files, kind, fit)
 
+    async def keep_until(self, files: Sequence[PostFile], at: float) -> None:
+        """What is developed is wanted at a time, in seconds since 1970."""
+        for file in files:
+            await asyncio.to_thread(_keep_until, self.data / file.path, at)
+
     def word_faults(self, caption: str) -> tuple[Fault, ...]:
         """What is wrong with a caption."""
         return word_faults(caption)
@@ -92,8 +99,9 @@ class Darkroom:
         digest = sha256(content).hexdigest()
         kept = self.data / MADE / digest
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.with_suffix(".part").write_bytes(content)
-        kept.with_suffix(".part").replace(kept)
+        part = _part(kept.parent)
+        part.write_bytes(content)
+        part.replace(kept)
         return digest
 
     def _kept(self, name: str) -> Iterator[tuple[SourceFile, ...]]:
@@ -128,15 +136,16 @@ class Darkroom:
     def _made(self, file: SourceFile, made: Path, kind: PostKind, fit: Fit | None) -> PostFile:
         kept = is_address(file.path) or file.path.startswith(KEPT)
         source = made / file.digest if kept else self.root / file.path
+        # The same one may be made ready for somebody else at this moment.
+        part = _part(made)
         try:
             format = sort_of(source)
-            part = made / f"{file.digest}.part"
             prepare(source, part, kind, fit)
         except OSError as error:
             raise Unfit(file.path, f"cannot be read: {error.strerror}", "see that it is there") from error
         digest = _digest(part)
         ending, media_type = _VIDEOS.get(format, (".jpg", "image/jpeg"))
-        part.replace(made / f"{digest}{ending}")
+        _replace(part, made / f"{digest}{ending}")
         return PostFile(f"{MADE}/{digest}{ending}", digest, media_type, file.path, file.digest)
 
     def _faults(self, content: PostContent) -> tuple[Fault, ...]:
@@ -168,6 +177,22 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 def _digest(path: Path) -> str:
     with path.open("rb") as opened:
         return file_digest(opened, "sha256").hexdigest()
+
+
+def _part(folder: Path) -> Path:
+    """A file that is not whole yet, and nobody else's."""
+    return folder / f"{token_hex(8)}.part"
+
+
+def _replace(part: Path, path: Path) -> None:
+    wanted = path.stat().st_mtime if path.exists() else 0.0
+    part.replace(path)
+    _keep_until(path, wanted)
+
+
+def _keep_until(path: Path, at: float) -> None:
+    if at > path.stat().st_mtime:
+        os.utime(path, (at, at))
 
 
 def _sweep(made: Path) -> None:

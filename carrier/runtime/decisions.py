@@ -45,7 +45,7 @@ class Decisions:
     async def run(self) -> None:
         """Until cancelled: what nobody decides in time expires, and is told of."""
         while True:
-            now = self._ledger.clock.tick()
+            now = self._ledger.clock.now()
             late = await self._ledger.read(partial(approvals.due, now=now))
             for id in () if self._held() else late:
                 await self._decide(id, "expired", "")

@@ -22,7 +22,7 @@ _SECOND = 1_000_000
 def ask(connection: Connection, clock: Clock, agent: Agent, turn: str, post: Post) -> Outgoing | None:
     """Ask those who may approve it, under a number, for as long as it may go out; None: there is no room to ask in."""
     call = ActionCall(post.id, PUBLISH, {"post": post.id, "digest": post.digest, "caption": post.content.caption})
-    seconds = max(0, post.expires - clock.tick()) / _SECOND
+    seconds = max(0, post.expires - clock.now()) / _SECOND
     room = f"{post.client}/{post.id}"
     number, _ = approvals.ask(
         connection, clock, Asked(turn, agent.name, room, call, post.digest, seconds, slot=post.slot)

@@ -69,7 +69,7 @@ class Editing:
         files = await self.darkroom.develop(sources, content.kind, fit)
         content = replace(content, files=files, cover=await developed_cover(self.darkroom, cover, fit))
         await self._check(content)
-        now = self.ledger.clock.tick()
+        now = self.ledger.clock.now()
         return Post(f"{client}@{token_hex(6)}", client, agent, content, "approved", now, now + PATIENCE)
 
     async def file(self, post: Post, by: str, times: Iterable[int] = ()) -> Post:
@@ -83,6 +83,9 @@ class Editing:
             return filed
 
         filed: Post = await self.ledger.write(partial(add, clock=self.ledger.clock))
+        content = filed.content
+        files = [*content.files, *([content.cover] if content.cover else [])]
+        await self.darkroom.keep_until(files, filed.due / SECONDS)
         self.changed()
         return filed
 
@@ -131,13 +134,13 @@ class Editing:
             _only(post, "unconfirmed")
             if not live:
                 return self._anew(post)
-            now = self.ledger.clock.tick()
+            now = self.ledger.clock.now()
             return replace(post, slot="", state="published", since=now, media=media, wakes=0, attempts=0, reason="")
 
         return await self._change(id, resolved, f"{by} says that it is {'' if live else 'not '}live")
 
     def _anew(self, post: Post) -> Post:
-        now = self.ledger.clock.tick()
+        now = self.ledger.clock.now()
         return replace(
             post, slot="", state="approved", due=now, expires=now + PATIENCE, since=now, hosted=(), parts=(),
             container="", sent=False, ordered=0, resent=False, attempts=0, renewals=0, wakes=0, reason="", stuck=False,

@@ -65,7 +65,7 @@ def file_post(connection: Connection, clock: Clock, agent: Agent, turn: str, pos
 def _asked(slot: Slot, agent: Agent, turn: str, room: str, text: str, clock: Any) -> approvals.Asked:
     """These words, of this slot, for as long as it may still begin."""
     call = ActionCall(slot.id, "say", {"slot": slot.id, "text": storable(text)})
-    seconds = max(0, slot.until - clock.tick()) / _SECOND
+    seconds = max(0, slot.until - clock.now()) / _SECOND
     return approvals.Asked(turn, agent.name, room, call, digest(agent, call), seconds, slot=slot.id)
 
 

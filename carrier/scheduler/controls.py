@@ -60,7 +60,7 @@ class Controls:
             raise UnknownAgent(schedule.agent, sorted(agents))
         filed = ordered(schedule, agents[schedule.agent], now)
         at, until = micros(now), micros(now + due.patience(schedule))
-        slot = replace(filed.slot, begins_at=at, until=until, reason=filed.slot.reason or f"run by {by}")
+        slot = replace(filed.slot, begins_at=at, until=until, reason=filed.slot.reason or f"{slots.RUN_BY}{by}")
         most = 1 if schedule.overlap == "skip" else due.MOST
         run = partial(slots.run_now, filed=Filed(slot, filed.message), under_way=most)
         taken = await self._write(run)

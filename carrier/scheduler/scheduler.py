@@ -186,8 +186,9 @@ class Scheduler:
         return known is schedule and cursor == line.cursor and (until is None or now < until)
 
     async def _begin(self, schedule: Schedule, book: Book, now: datetime) -> None:
-        """Count from now; what is ahead by other times is off."""
-        off = [slot.id for slot in book.of(schedule.name, *slots.AHEAD) if not _comes(schedule, slot)]
+        """Count from now; what is ahead by other times is off. What has come up, or was run by hand, goes on."""
+        ahead = [slot for slot in book.of(schedule.name, *slots.AHEAD) if slot.begins_at > micros(now)]
+        off = [slot.id for slot in ahead if not _comes(schedule, slot)]
 
         def begin(connection: Connection, clock: Clock) -> None:
             slots.begin(connection, schedule.name, timing(schedule), micros(now))
@@ -238,7 +239,7 @@ class Scheduler:
                 ending = "missed", "nobody approved it in time"
             case "approved" | "edited" if at > slot.until:
                 ending = "missed", f"it was approved by {decided.by}, and nobody was there in time"
-            case "approved" | "edited" if at >= slot.begins_at and line and line.paused:
+            case "approved" | "edited" if at >= slot.begins_at and line and line.paused and not slot.by_hand:
                 ending = "skipped", f"paused by {line.paused}"
             case "approved" | "edited" if at >= slot.begins_at and schedule and (by := self._muted(schedule.room)):
                 ending = "skipped", f"{schedule.room} is muted by {by}"
@@ -262,8 +263,8 @@ class Scheduler:
     async def _retry(self, slot: Slot) -> bool:
         schedule = self.here()[slot.schedule]
         filed = ordered(schedule, self.agents()[schedule.agent], moment(slot.due_at))
-        text = slot.text or filed.slot.text
-        state = filed.slot.state if filed.message or slot.text else "failed"
+        text = slot.text or (filed.message.text if filed.message else "")
+        state = filed.slot.state if filed.message or text else "failed"
         row = replace(slot, state=state, tries=slot.tries + 1, text=text, reason=filed.slot.reason or slot.reason)
         again = Filed(row, message(row, schedule.room, text) if state != "failed" else None)
         taken = await self._write(partial(slots.again, filed=again))

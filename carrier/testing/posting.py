@@ -80,6 +80,17 @@ class Fused:
         return on_the_fuse
 
 
+class Stepwise(Posting):
+    """One that does what can be done now, and no more."""
+
+    async def work(self) -> int | None:
+        """Returns when there is more to do; None if nothing waits."""
+        while due := await self._due():
+            await asyncio.gather(*(self._in_order(several) for several in due.values()))
+        found: int | None = await self.ledger.read(rows.next_due)
+        return found
+
+
 @dataclass
 class Trial:
     """An account, a ledger and a posting; `told` are the posts that somebody had to know of."""
@@ -113,7 +124,7 @@ class Trial:
         assert await self.ledger.write(partial(rows.add, clock=self.ledger.clock, post=post))
         return post
 
-    def posting(self, fuse: Fuse | None = None) -> Posting:
+    def posting(self, fuse: Fuse | None = None) -> Stepwise:
         """A new one, as after a start."""
         publisher, host, ledger = self.publisher(), self.host, self.ledger
         if fuse:
@@ -123,7 +134,7 @@ class Trial:
         async def tell(post: Post) -> None:
             self.told.append(post)
 
-        return Posting(ledger, lambda name: outlet, tell)
+        return Stepwise(ledger, lambda name: outlet, tell)
 
     def publisher(self) -> Publisher:
         account = self.graph.account

@@ -16,6 +16,7 @@ from carrier.clients.instagram.publisher import Publisher
 from carrier.clients.instagram.rooms import Self
 from carrier.clients.instagram.talk import Talk
 from carrier.clients.instagram.tokens import DAY, TokenFile
+from carrier.clients.instagram.versions import trouble
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import Passing, PostError, Refused, Unauthorized
 from carrier.interfaces import Deliver, Given
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 
 HOSTS = {"facebook": "https://graph.facebook.com", "instagram": "https://graph.instagram.com"}
 RUPLOAD = "https://rupload.facebook.com"
-TOLD_DAYS = 14
-"""How long before a token ends it is said each day that it could not be renewed."""
+TOLD_DAYS = (14, 7, 3, 1)
+"""So long before a token ends its operator is told that it could not be renewed; the log says it each day."""
 AGAIN_SECONDS = 60.0
 """Until a comment that may have been written is surely listed."""
 OVERLAP = 3600.0
@@ -56,6 +57,8 @@ class Instagram:
         self._lookout = Lookout(self._graph, self._self, listens)
         app_secret, verify_token = _told(settings.app_secret), _told(settings.verify_token)
         self._ear = Ear(self._self, app_secret, verify_token, listens, self._now)
+        self._told: set[str] = set()
+        """What the operator was told, each once."""
         self._unsure: dict[str, float] = {}
         """Keys of what was sent and may have arrived, though nobody said so; and from when on it can be looked for."""
 
@@ -82,6 +85,7 @@ class Instagram:
         while True:
             if self._settings.login == "instagram" and self._tokens.token.is_due(self._now()):
                 await self._try(self._renew)
+            await self._look_at_version()
             await asyncio.sleep(DAY)
             await self._try(self._ask_who)
 
@@ -90,9 +94,26 @@ class Instagram:
         try:
             await work()
         except (Passing, Refused) as error:
-            left = (self._tokens.token.expires - self._now()) / DAY
-            level = logging.ERROR if self._tokens.token.expires > 0 and left < TOLD_DAYS else logging.WARNING
+            ends = self._tokens.token.expires
+            left = (ends - self._now()) / DAY
+            days = min((days for days in TOLD_DAYS if ends > 0 and left < days), default=0)
+            level = logging.ERROR if days else logging.WARNING
             log.log(level, "%s: the access token cannot be seen to, which is tried daily: %s", self._name, error)
+            if days:
+                ends_soon = f"the access token of {self._name} ends in {max(0.0, left):.0f} days, and cannot be renewed"
+                await self._tell(f"{ends}/{days}", f"{ends_soon}: {error}; get a new one for `access_token`")
+
+    async def _look_at_version(self) -> None:
+        """Before a version ends, while there is time to write another one."""
+        version = self._settings.graph_version
+        if wrong := trouble(version, self._graph.served, self._given.now().date()):
+            log.warning("%s: %s", self._name, wrong)
+            await self._tell(version, f"{self._name}: {wrong}")
+
+    async def _tell(self, what: str, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            await self._given.tell(self._name, text)
 
     # --- its token
 
@@ -122,7 +143,11 @@ class Instagram:
         with _as_client():
             # The one call that takes the token from the address alone.
             told = await self._graph.get("/refresh_access_token", grant_type="ig_refresh_token", access_token=old.value)
-        self._tokens.token = new = self._tokens.renewed(str(told["access_token"]), now, float(told["expires_in"]))
+        if not told.get("access_token"):
+            raise Passing("the Graph API has named no new token")
+        self._tokens.token = new = self._tokens.renewed(
+            str(told["access_token"]), now, float(told.get("expires_in", 0))
+        )
         try:
             await self._ask_who()
         except (Passing, Refused, Unauthorized) as error:
@@ -164,6 +189,7 @@ class Instagram:
             try:
                 for message in await self._lookout.look(since):
                     await deliver(message)
+                self._lookout.taken_in()
                 since = max(since, began - OVERLAP)
                 await deliver.move({place: str(since)})
             except PostError as error:

@@ -36,6 +36,8 @@ class Graph:
     read_seconds: float = READ_SECONDS
     paused_until: float = 0.0
     """By the loop's clock: the platform has asked for a pause."""
+    served: str = ""
+    """The version that the last answer was of, as it said itself."""
     _client: "httpx.AsyncClient | None" = field(default=None, repr=False)
     _keeps: bool = True
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -60,7 +62,9 @@ class Graph:
         with _in_words("POST ig-api-upload", publishing=False):
             async with self._connected() as client:
                 answer = await client.post(url, headers=headers, content=_pieces(file, offset))
-        _judge_upload(answer)
+        self._note_usage(answer)
+        with self._told():
+            _judge_upload(answer)
 
     def open(self) -> None:
         """Keep connections from now on, until it is closed."""
@@ -68,7 +72,8 @@ class Graph:
 
     async def close(self) -> None:
         """Keep none from now on: who asks it again has one for each call."""
-        client, self._client, self._keeps = self._client, None, False
+        async with self._opening:
+            client, self._client, self._keeps = self._client, None, False
         if client:
             await client.aclose()
 
@@ -82,19 +87,22 @@ class Graph:
             async with self._connected() as client:
                 answer = await client.request(method, url, headers=headers, **place)
         self._note_usage(answer)
-        return _judge(f"{method} {path}", answer, publishing)
+        if not path.startswith("/"):
+            self.served = answer.headers.get("facebook-api-version", "")
+        with self._told():
+            return _judge(f"{method} {path}", answer, publishing)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator["httpx.AsyncClient"]:
-        if self._keeps:
-            yield await self._opened()
+        if client := await self._kept():
+            yield client
             return
         async with await asyncio.to_thread(_new_client, self.read_seconds) as client:
             yield client
 
-    async def _opened(self) -> "httpx.AsyncClient":
+    async def _kept(self) -> "httpx.AsyncClient | None":
         async with self._opening:
-            if not self._client:
+            if self._keeps and not self._client:
                 self._client = await asyncio.to_thread(_new_client, self.read_seconds)
             return self._client
 
@@ -102,6 +110,18 @@ class Graph:
         left = self.paused_until - asyncio.get_running_loop().time()
         if left > 0:
             raise PostError(f"the Graph API has asked for a pause; {left:.0f} s are left", "wait", left)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What an answer says of an error: without the token, which Meta repeats where it is malformed, and with the
+        pause that the same answer asks for."""
+        try:
+            yield
+        except PostError as error:
+            left = max(0.0, self.paused_until - asyncio.get_running_loop().time())
+            wait, token = left if error.remedy == "wait" else error.wait, self.token()
+            words = str(error).replace(token, "…") if token else str(error)
+            raise PostError(words, error.remedy, wait, error.code) from None
 
     def _note_usage(self, answer: "httpx.Response") -> None:
         """What is used up is told in each answer: a share of a hundred, and minutes until there is more."""
@@ -147,10 +167,10 @@ def _in_words(call: str, publishing: bool) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise PostError(f"{call}: not reached: {error or type(error).__name__}", "retry") from error
+        raise PostError(f"{call}: not reached: {str(error) or type(error).__name__}", "retry") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         left_open: Literal["look", "retry"] = "look" if publishing else "retry"
-        raise PostError(f"{call}: no answer: {error or type(error).__name__}", left_open) from error
+        raise PostError(f"{call}: no answer: {str(error) or type(error).__name__}", left_open) from error
 
 
 def _judge(call: str, answer: "httpx.Response", publishing: bool) -> Mapping[str, Any]:

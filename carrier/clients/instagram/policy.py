@@ -7,6 +7,8 @@ Codes: developers.facebook.com/documentation/instagram-platform, "Error codes" (
 have met.
 """
 
+import re
+
 from carrier.errors import PostRemedy
 
 _ANY = -1
@@ -68,6 +70,13 @@ def remedy(code: int, subcode: int, passes: bool, publishing: bool) -> PostRemed
     if publishing:
         return "look"
     return "retry" if passes else "fix"
+
+
+def passes(status: str) -> bool:
+    """Whether another container may do better than one that ended in an error, by the subcode in the words for it."""
+    known = _SUBCODES | {subcode: row for (_, subcode), row in _TABLE.items() if subcode != _ANY}
+    rows = [known.get(int(found)) for found in re.findall(r"\b22[0-9]{5}\b", status)]
+    return any(row[0] in ("renew", "retry", "again") for row in rows if row)
 
 
 def _range(code: int) -> tuple[PostRemedy, PostRemedy] | None:

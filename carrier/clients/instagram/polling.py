@@ -26,7 +26,13 @@ class Lookout:
     account: Self
     listens: frozenset[str]
     _counts: dict[str, int] = field(default_factory=dict)
-    """Of comments below each post, when they were last read."""
+    """Of comments below each post, when they were last read and taken in."""
+    _read: dict[str, int] = field(default_factory=dict)
+    """The same, of those that were read and are not known to be taken in."""
+
+    def taken_in(self) -> None:
+        """All that was found last is on disk: it needs not be read again."""
+        self._counts |= self._read
 
     async def look(self, since: float) -> list[Message]:
         """What was said since then, the oldest first; some of it may have been told before."""
@@ -42,12 +48,13 @@ class Lookout:
     async def _comments(self) -> list[Message | None]:
         posts = await self.graph.get(f"{self.account.account}/media", fields="id,comments_count", limit=POSTS)
         found: list[Message | None] = []
+        self._read = {}
         for post in posts.get("data", []):
             id, count = str(post["id"]), int(post.get("comments_count", 0))
             if count != self._counts.get(id, 0):
                 rows = await self.graph.get(f"{id}/comments", fields=_BELOW, limit=COMMENTS)
                 found += [each for row in rows.get("data", []) for each in self._of_comment(id, row)]
-            self._counts[id] = count
+            self._read[id] = count
         return found
 
     def _of_comment(self, post: str, row: Mapping[str, Any]) -> Iterator[Message | None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from carrier.clients.instagram.graph import Graph
+from carrier.clients.instagram.policy import passes
 from carrier.clients.instagram.words import parts_of, whole_of
 from carrier.errors import PostError
 from carrier.interfaces import Container, LivePost, Quota
@@ -73,7 +74,8 @@ class Publisher:
             if error.code in ("100/33", "24/2207008"):
                 return Container(id, "gone", str(error))
             raise
-        return Container(id, _STATUS.get(told.get("status_code", ""), "in progress"), str(told.get("status", "")))
+        status, why = _STATUS.get(told.get("status_code", ""), "in progress"), str(told.get("status", ""))
+        return Container(id, status, why, passes=status == "error" and passes(why))
 
     async def publish(self, container: str) -> str:
         told = await self._graph.post(f"{self._account}/media_publish", {"creation_id": container}, publishing=True)
@@ -100,7 +102,7 @@ class Publisher:
 
     async def insights(self, id: str, kind: PostKind) -> Mapping[str, int]:
         told = await self._graph.get(f"{id}/insights", metric=",".join(_COUNTED[kind]))
-        values = {row["name"]: row["values"][0]["value"] for row in told.get("data", []) if row.get("values")}
+        values = {row["name"]: row["values"][0].get("value") for row in told.get("data", []) if row.get("values")}
         return {str(name): value for name, value in values.items() if isinstance(value, int)}
 
     def _is_own(self, row: Mapping[str, Any]) -> bool:

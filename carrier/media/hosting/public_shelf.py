@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -70,20 +70,32 @@ class PublicShelf:
         """Take away what `put` has put there; what is gone already is no error."""
         if not is_ours(name):
             raise ValueError(f"{name!r} was not put there by Carrier")
-        await self._shelf.delete([name])
+        async with _in_time():
+            await self._shelf.delete([name])
 
     async def sweep(self, older: float) -> list[str]:
         """Take away what Carrier left there more than so many seconds ago, and return the names."""
         before = time.time() - older
-        names = [left.name for left in await self._shelf.listing() if is_ours(left.name) and left.at < before]
-        if names:
-            await self._shelf.delete(names)
+        async with _in_time():
+            names = [left.name for left in await self._shelf.listing() if is_ours(left.name) and left.at < before]
+            if names:
+                await self._shelf.delete(names)
         return names
 
     async def _whole(self, file: Path, name: str, media_type: str, size: int) -> None:
         there = await self._shelf.write(file, name, media_type)
         if there != size:
             raise _cut_short(there, size)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Nobody waits for what only takes something away."""
+    try:
+        async with asyncio.timeout(MOMENT):
+            yield
+    except TimeoutError as error:
+        raise Passing(f"nothing could be taken away in {MOMENT:g} s: the server hangs or is slow") from error
 
 
 def _too_slow(size: int) -> Passing:

@@ -11,7 +11,7 @@ from carrier.testing.graph.rules import Seconds, Strict
 
 Before = Literal["error", "hang", "reset", "html_502", "late_commit", "cut"]
 After = Literal["commit_then_error", "commit_then_hang", "commit_then_reset", "commit_then_truncate"]
-Beside = Literal["status_lag", "media_list_lag", "same_caption_decoy", "usage"]
+Beside = Literal["status_lag", "media_list_lag", "same_caption_decoy", "usage", "spoilt"]
 
 
 class Action(Strict):
@@ -20,7 +20,7 @@ class Action(Strict):
     do: Before | After | Beside
     http: int = 400
     code: int = 1
-    subcode: int = 0
+    subcode: int = Field(default=0, description="Of spoilt: of the error that the container ends in")
     is_transient: bool = False
     message: str = ""
     seconds: Seconds | None = Field(default=None, description="Of the clock. Of a hang: without it, for ever")

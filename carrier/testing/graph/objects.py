@@ -108,6 +108,8 @@ class Container:
     upload: Upload | None = None
     trouble: str = ""
     """Why it will never be ready."""
+    subcode: int = 2207026
+    """Of that error."""
     posts: "list[Post]" = field(default_factory=list)
     """What was published of it."""
     told: float = 0.0

@@ -45,6 +45,9 @@ def create(call: Call) -> dict[str, Any]:
     _check_count(call)
     container = _made(call, media_type, children)
     _fill(call, container)
+    for effect in call.effects:
+        if effect.do == "spoilt":
+            container.trouble, container.subcode = effect.message or "it was spoilt", effect.subcode
     call.world.add(container)
     uri = f"{call.world.site}/ig-api-upload/v26.0/{container.id}"
     return {"id": container.id, "uri": uri} if container.upload else {"id": container.id}

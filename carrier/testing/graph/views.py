@@ -131,7 +131,7 @@ def _container(call: Call, container: Container) -> View:
     return {
         "id": lambda _: container.id,
         "status_code": lambda _: status,
-        "status": lambda _: _STATUS[status].format(trouble=container.trouble),
+        "status": lambda _: _STATUS[status].format(trouble=container.trouble, subcode=container.subcode),
         "video_status": lambda _: _video_status(container, status) if container.is_video else None,
         "copyright_check_status": lambda _: {"status": "completed", "matches_found": False},
     }
@@ -141,7 +141,7 @@ _STATUS = {
     "IN_PROGRESS": "In Progress: Media is still being processed.",
     "FINISHED": "Finished: Media has been uploaded and it is ready to be published.",
     "PUBLISHED": "Published: Media has been successfully published.",
-    "ERROR": "Error: Media upload has failed with error code 2207026: {trouble}",
+    "ERROR": "Error: Media upload has failed with error code {subcode}: {trouble}",
     "EXPIRED": "Expired: The container was not published within 24 hours.",
 }
 
