@@ -224,7 +224,7 @@ def open_outlet(client: Client, data: Path) -> Outlet | None:
     if publisher is None or not (block or publisher.takes_videos):
         return None
     make: Any = registry.find(registry.MEDIA_HOSTS, block.type) if block else Nowhere
-    return Outlet(publisher, make(block), data, getattr(client, "slots", ()))
+    return Outlet(publisher, make(block), data, getattr(client, "slots", ()), getattr(client, "resend", False))
 
 
 def parameters_of(action: ActionDefinition) -> Mapping[str, object]:

@@ -27,7 +27,7 @@ SECOND = 1_000_000
 PAUSES = (5, 10, 20, 40, 60)
 """Seconds between two looks, or two attempts; the last one from then on."""
 ATTEMPTS = 6
-"""Of a step that fails for a moment."""
+"""Of a step that fails for a moment, until somebody is told of it."""
 AGAIN = 2
 """Of one that may not be tried often."""
 RENEWALS = 3
@@ -154,7 +154,8 @@ class Posting:
         if post.state == "draft":
             return _over(post, "missed", "nobody approved it in time")
         if post.state in _BEFORE_THE_ORDER and self._now() > post.expires:
-            return _over(post, "missed", "its time had passed before it could go out")
+            why = f": {post.reason}" if post.reason else ""
+            return _over(post, "missed", f"its time had passed before it could go out{why}")
         try:
             outlet = self.outlet(post.client)
             if outlet is None:
@@ -211,7 +212,7 @@ class Posting:
             return self._next(post, "creating")
         file = files[len(post.hosted)]
         hosted = await outlet.host.put(await _as_it_was(outlet.folder, file), file.media_type)
-        return replace(post, hosted=(*post.hosted, hosted), attempts=0, reason="")
+        return replace(post, hosted=(*post.hosted, hosted), attempts=0, reason="", stuck=False)
 
     async def _create(self, post: Post, outlet: Outlet) -> Post:
         """The platform is told of one picture more of a carousel; or, when all of them are ready, of the whole."""
@@ -219,7 +220,7 @@ class Posting:
         parts = outlet.publisher.parts(post.content, urls)
         if len(post.parts) < len(parts):
             made = await outlet.publisher.create(parts[len(post.parts)])
-            return replace(post, parts=(*post.parts, made), attempts=0, reason="")
+            return replace(post, parts=(*post.parts, made), attempts=0, reason="", stuck=False)
         for part in post.parts:
             if (unready := self._unready(post, await outlet.publisher.container(part))) is not None:
                 return unready
@@ -230,7 +231,7 @@ class Posting:
         """Once the container is ready, the order is written down, and given."""
         if not post.sent and outlet.publisher.sends(post.content):
             await outlet.publisher.send(post.container, await _as_it_was(outlet.folder, post.content.files[0]))
-            return replace(post, sent=True, attempts=0, reason="")
+            return replace(post, sent=True, attempts=0, reason="", stuck=False)
         container = await outlet.publisher.container(post.container)
         if (unready := self._unready(post, container)) is not None:
             return unready
@@ -373,7 +374,7 @@ class Posting:
                 return self._look_later(post, str(error))
             case "again" if post.attempts >= AGAIN:
                 return self._renew(post, str(error))
-            case "retry" | "again" if post.attempts < ATTEMPTS:
+            case "retry" | "again":
                 return self._try_again(post, error)
             case "renew":
                 return self._renew(post, str(error))
@@ -393,9 +394,10 @@ class Posting:
         return replace(post, state=state, since=self._now(), attempts=0, wakes=0, reason="", stuck=False)
 
     def _try_again(self, post: Post, error: PostError) -> Post:
+        """As long as there is time: what passes may pass. What does not for long, somebody may have to see to."""
         pause = max(error.wait, PAUSES[min(post.attempts, len(PAUSES) - 1)])
-        # It says nothing of whether somebody has seen to the account.
-        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1, stuck=post.stuck)
+        stuck = post.stuck or post.attempts + 1 >= ATTEMPTS
+        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1, stuck=stuck)
 
     def _look_later(self, post: Post, reason: str) -> Post:
         """The longer it lasts, the longer the pauses."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from carrier.assemble import open_outlet
 from carrier.clients.instagram.client import Instagram
 from carrier.config.models.instagram import InstagramSettings
 from carrier.errors import ActionError, CannotLook, LedgerError, Passing, PostError, Refused, Unauthorized
@@ -129,6 +130,15 @@ async def test_a_comment_is_told_with_its_place_and_answered_below_it(here: Here
         "anna",
     )
     assert [(each.id, each.parent) for each in here.graph.comments(here.post)] == [(comment.id, None), (id, comment)]
+
+
+@pytest.mark.parametrize("resend", [False, True])
+async def test_an_order_is_given_again_only_where_the_client_says_so(resend: bool, here: Here) -> None:
+    host = {"type": "folder", "folder": str(here.folder), "public_url": "https://example.com"}
+    outlet = open_outlet(here.made(resend=resend, media_host=host), here.folder)
+
+    assert outlet
+    assert outlet.resend is resend
 
 
 @both

@@ -362,6 +362,28 @@ async def test_a_container_that_is_lost_to_a_fault_of_the_platform_is_made_anew(
     assert (post.state, live(here), len(here.graph.containers())) == ("done", 1, 2)
 
 
+async def test_what_passes_is_waited_out_while_there_is_time_and_told_once(here: Trial) -> None:
+    here.graph.script(Action(do="error", http=500, code=2, is_transient=True), "POST", "/media$", times=20)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here), post.stuck) == ("done", 1, False)
+    assert [(told.state, told.stuck) for told in here.told] == [("creating", True)]
+
+
+async def test_what_does_not_pass_in_time_is_missed_with_its_reason(here: Trial) -> None:
+    here.graph.script(Action(do="error", http=500, code=2, is_transient=True), "POST", "/media$", times=None)
+    await here.add()
+
+    post = await here.until_over()
+
+    assert (post.state, live(here)) == ("missed", 0)
+    assert post.reason.startswith("its time had passed before it could go out: ")
+    assert "POST" in post.reason
+    assert [told.state for told in here.told] == ["creating", "missed"]
+
+
 async def test_a_post_whose_client_is_not_here_goes_out_soon_after_it_is(here: Trial) -> None:
     posting = here.posting()
     outlet, posting.outlet = posting.outlet, lambda name: None

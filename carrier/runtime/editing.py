@@ -110,8 +110,10 @@ class Editing:
         return await self._change(id, lambda _: replace(post, content=content), f"edited by {by}")
 
     async def reject(self, id: str, by: str) -> Post:
+        """Drop one that was not ordered; what is on its way stops where it is."""
+
         def rejected(post: Post) -> Post:
-            _only(post, "draft", "approved")
+            _only(post, "draft", "approved", "uploading", "creating", "preparing")
             return replace(post, state="rejected", reason=f"rejected by {by}")
 
         return await self._change(id, rejected, f"rejected by {by}")

@@ -301,6 +301,21 @@ async def test_what_cannot_be_posted_is_refused_at_once(order: dict[str, Any], r
         assert graph.journal.find("POST", "/media") == []
 
 
+async def test_a_post_on_its_way_is_dropped_until_it_is_ordered(tmp_path: Path) -> None:
+    async with living(tmp_path) as (_, graph, caller):
+        graph.rule(image_seconds=3600)
+        order = {"files": ["media/1.jpg"], "caption": "Not yet"}
+        id = (await caller.post("/posts", order))["post"]["id"]
+        await until(caller, id, "preparing")
+        dropped = (await caller.post(f"/posts/{id}/reject", {"by": "anna"}))["post"]
+        graph.advance(7200)
+
+        assert (dropped["state"], dropped["reason"]) == ("rejected", "rejected by anna")
+        with pytest.raises(Refusal, match="is rejected"):
+            await caller.post(f"/posts/{id}/reject", {})
+        assert graph.journal.find("POST", "media_publish") == []
+
+
 async def test_a_post_may_wait_for_a_time_or_for_the_next_free_slot(tmp_path: Path) -> None:
     async with living(tmp_path) as (made, graph, caller):
         made.edit("agents.d/tifa.yaml", "media_host: cdn", "media_host: cdn\n    slots: [18:00, 8:00]")

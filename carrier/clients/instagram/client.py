@@ -37,13 +37,14 @@ ACCOUNT_CODES = frozenset(("25", "102", "104", "190"))
 
 
 class Instagram:
-    """`publisher` is what posts go out by, `media_host` the block of where its files are fetched, `slots` when."""
+    """`publisher` is what posts go out by, `media_host` the block of where its files are fetched, `slots` when;
+    `resend` as `Outlet` says."""
 
     Settings = InstagramSettings
 
     def __init__(self, name: str, settings: InstagramSettings, given: Given):
         self._name, self._settings = name, settings
-        self.media_host, self.slots = settings.media_host, settings.slots
+        self.media_host, self.slots, self.resend = settings.media_host, settings.slots, settings.resend
         self._given = given
         token = settings.access_token.get_secret_value()
         self._tokens = TokenFile(given.data / "tokens", name, token, self._now)

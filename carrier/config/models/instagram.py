@@ -65,6 +65,10 @@ class InstagramSettings(Block):
     slots: tuple[TimeOfDay, ...] = Field(
         default=(), description="When posts go out that wait for the next free slot; by the host's clock"
     )
+    resend: bool = Field(
+        default=False,
+        description="An order to publish that left no trace for 15 minutes is given once more: it may come twice",
+    )
     poll: Duration = Field(
         default=0.0, description="How often comments and messages are looked for, where no webhook tells of them"
     )
