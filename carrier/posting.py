@@ -3,7 +3,7 @@
     draft -> approved -> uploading -> creating -> preparing -> ordered -> published -> done
 
 The order to publish is the one call that nobody can take back or repeat. It is written down before it is given; what
-follows no clear answer is looking, at the container's own status, never a second order.
+follows no clear answer is looking, at the container's own status; never a second order, unless its client says `resend`.
 """
 
 import asyncio
@@ -19,38 +19,22 @@ from carrier.interfaces import Container, LivePost, MediaHost, Publisher
 from carrier.ledger import posts as rows
 from carrier.ledger import slots
 from carrier.ledger.engine import Ledger
+from carrier.runtime import becoming
+from carrier.runtime.becoming import SECOND
 from carrier.types.posts import OVER, Post, PostContent, PostFile, PostState
 
 log = logging.getLogger(__name__)
 
-SECOND = 1_000_000
-PAUSES = (5, 10, 20, 40, 60)
-"""Seconds between two looks, or two attempts; the last one from then on."""
-ATTEMPTS = 6
-"""Of a step that fails for a moment, until somebody is told of it."""
-AGAIN = 2
-"""Of one that may not be tried often."""
-RENEWALS = 3
-UNKNOWN = "nobody can say whether it is live"
-LOOKING = 15 * 60 * SECOND
-"""For so long after the order it is looked for; then somebody has to."""
 SETTLING = 3 * 60 * SECOND
 """A list of what is live may be behind: only by then one candidate is the only one."""
-PREPARING = 60 * 60 * SECOND
 LEFTOVERS = 3 * 86400.0
 """Seconds after which no post needs its files any more."""
 WAIT_FOR_A_COMMENT = 60
 """Seconds until one that may have been written is surely listed."""
-WAIT = 3600
-"""Seconds that a platform's "not now" is waited out which does not say for how long."""
-MENDED = 300
-"""Seconds between two looks whether somebody has seen to an account."""
 LOOK = 30.0
 """Seconds between two looks at the clock when nothing wakes it: the machine may have slept, or the clock been set."""
 LEDGER_PAUSE = 5.0
 """Seconds until a ledger that could not be written is tried again."""
-DAY = 86400 * SECOND
-"""As long as a platform knows of a container: whoever could not ask for so long will never know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +136,28 @@ class Posting:
     async def _step(self, post: Post) -> Post:
         """The post after its next step, whatever comes of it."""
         if post.state == "draft":
-            return _over(post, "missed", "nobody approved it in time")
+            return becoming.over(post, "missed", "nobody approved it in time")
         if post.state in _BEFORE_THE_ORDER and self._now() > post.expires:
             why = f": {post.reason}" if post.reason else ""
-            return _over(post, "missed", f"its time had passed before it could go out{why}")
+            return becoming.over(post, "missed", f"its time had passed before it could go out{why}")
         try:
             outlet = self.outlet(post.client)
             if outlet is None:
-                return self._wait(post, PAUSES[-1], f"the client {post.client} is not here, or has no `media_host`")
+                reason = f"the client {post.client} is not here, or has no `media_host`"
+                return becoming.waiting(post, becoming.PAUSES[-1], reason, self._now())
             return await STEPS[post.state](self, post, outlet)
         except PostError as error:
-            return self._after(post, error)
+            return becoming.after(post, error, self._now())
         except Passing as error:
-            return self._after(post, PostError(str(error), "retry", error.retry_after))
+            return becoming.after(post, PostError(str(error), "retry", error.retry_after), self._now())
         except Refused as error:
-            return self._after(post, PostError(str(error), "fix"))
+            return becoming.after(post, PostError(str(error), "fix"), self._now())
         except LedgerError:
             raise
         # Media hosts may be anybody's; whatever they raise, the other posts go on.
         except Exception as error:
             log.exception("post %s: %s did not work", post.id, post.state)
-            return self._after(post, PostError(f"{type(error).__name__}: {error}", "fix"))
+            return becoming.after(post, PostError(f"{type(error).__name__}: {error}", "fix"), self._now())
 
     async def _write(self, newer: Post, older: Post) -> Post | None:
         """On disk, and told where somebody has to know; None if another one was faster."""
@@ -196,20 +181,20 @@ class Posting:
         """Nothing is put anywhere for a post whose slot is off, or that the platform would not take today."""
         slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
         if slot and slot.state in slots.ENDED:
-            return _over(post, "rejected", slot.reason)
+            return becoming.over(post, "rejected", slot.reason)
         if slot and (by := await self.ledger.read(partial(slots.paused_by, slot=slot))):
-            return _over(post, "rejected", f"paused by {by}")
+            return becoming.over(post, "rejected", f"paused by {by}")
         quota = await outlet.publisher.quota()
         if quota.total is not None and quota.used >= quota.total:
             reason = f"{quota.used} of {quota.total} posts in {quota.seconds / 3600:.0f} h are used"
-            return self._wait(post, WAIT, reason)
-        return self._next(post, "uploading")
+            return becoming.waiting(post, becoming.WAIT, reason, self._now())
+        return becoming.entered(post, "uploading", self._now())
 
     async def _upload(self, post: Post, outlet: Outlet) -> Post:
         """One file more is where it can be fetched; or all are."""
         files = to_be_fetched(post.content, outlet.publisher)
         if len(post.hosted) == len(files):
-            return self._next(post, "creating")
+            return becoming.entered(post, "creating", self._now())
         file = files[len(post.hosted)]
         hosted = await outlet.host.put(await _as_it_was(outlet.folder, file), file.media_type)
         return replace(post, hosted=(*post.hosted, hosted), attempts=0, reason="", stuck=False)
@@ -222,10 +207,10 @@ class Posting:
             made = await outlet.publisher.create(parts[len(post.parts)])
             return replace(post, parts=(*post.parts, made), attempts=0, reason="", stuck=False)
         for part in post.parts:
-            if (unready := self._unready(post, await outlet.publisher.container(part))) is not None:
+            if (unready := becoming.unready(post, await outlet.publisher.container(part), self._now())) is not None:
                 return unready
         made = await outlet.publisher.create(outlet.publisher.whole(post.content, urls, post.parts))
-        return self._next(replace(post, container=made), "preparing")
+        return becoming.entered(replace(post, container=made), "preparing", self._now())
 
     async def _prepare(self, post: Post, outlet: Outlet) -> Post:
         """Once the container is ready, the order is written down, and given."""
@@ -233,33 +218,34 @@ class Posting:
             await outlet.publisher.send(post.container, await _as_it_was(outlet.folder, post.content.files[0]))
             return replace(post, sent=True, attempts=0, reason="", stuck=False)
         container = await outlet.publisher.container(post.container)
-        if (unready := self._unready(post, container)) is not None:
+        if (unready := becoming.unready(post, container, self._now())) is not None:
             return unready
         if container.status == "published":
-            return self._live(post, "")
+            return becoming.live(post, "", self._now())
         return await self._order(post, outlet)
 
     async def _order(self, post: Post, outlet: Outlet) -> Post:
         """Written down, then given, once: whoever finds it written down can only look."""
-        ordered = await self._write(replace(self._next(post, "ordered"), ordered=post.ordered or self._now()), post)
+        now = self._now()
+        ordered = await self._write(replace(becoming.entered(post, "ordered", now), ordered=post.ordered or now), post)
         if ordered is None:
             return post
         try:
-            return self._live(ordered, await outlet.publisher.publish(ordered.container))
+            return becoming.live(ordered, await outlet.publisher.publish(ordered.container), self._now())
         except PostError as error:
             if error.remedy == "look":
-                return self._look_later(ordered, str(error))
+                return becoming.look_later(ordered, str(error), self._now())
             # The platform says that it was not carried out, or it never left: as if it had not been given. What that
             # leaves open of an order before it is still open.
-            return self._after(replace(post, version=ordered.version), error)
+            return becoming.after(replace(post, version=ordered.version), error, self._now())
 
     async def _confirm(self, post: Post, outlet: Outlet) -> Post:
         """Whether an order without a clear answer was carried out, as far as the platform says."""
         container = await outlet.publisher.container(post.container)
         if container.status == "published":
-            return self._live(post, "")
-        if self._now() - post.since < LOOKING:
-            return self._look_later(post, f"ordered, and its container is {container.status}")
+            return becoming.live(post, "", self._now())
+        if self._now() - post.since < becoming.LOOKING:
+            return becoming.look_later(post, f"ordered, and its container is {container.status}", self._now())
         if outlet.resend and container.status == "finished" and not post.resent:
             return await self._order(replace(post, resent=True), outlet)
         return await self._unconfirmed(post, outlet, container)
@@ -267,8 +253,8 @@ class Posting:
     async def _unconfirmed(self, post: Post, outlet: Outlet, container: Container) -> Post:
         links = [live.permalink or live.id for live in await self._candidates(post, outlet)]
         seen = f"; it may be {' or '.join(links[:2])}" if links else ""
-        reason = f"{UNKNOWN}: its container is {container.status} {container.why}".strip()
-        return _over(post, "unconfirmed", reason + seen)
+        reason = f"{becoming.UNKNOWN}: its container is {container.status} {container.why}".strip()
+        return becoming.over(post, "unconfirmed", reason + seen)
 
     async def _complete(self, post: Post, outlet: Outlet) -> Post:
         """What is live gets its id, its address and its first comment, as far as that can be had."""
@@ -284,12 +270,12 @@ class Posting:
         """Which of what is live is this: only if there is exactly one that can be, when the list has settled."""
         age = self._now() - post.ordered
         if age < SETTLING:
-            return self._look_later(post, "live; which one it is is not known yet")
+            return becoming.look_later(post, "live; which one it is is not known yet", self._now())
         candidates = await self._candidates(post, outlet)
         if len(candidates) == 1:
             return replace(post, media=candidates[0].id, permalink=candidates[0].permalink, reason="")
-        if not candidates and age < LOOKING:
-            return self._look_later(post, "live; it is not listed yet")
+        if not candidates and age < becoming.LOOKING:
+            return becoming.look_later(post, "live; it is not listed yet", self._now())
         kept = " Its first comment was not written." if post.content.first_comment else ""
         return await self._tidy(replace(post, reason=f"live; which one it is cannot be told.{kept}"), outlet)
 
@@ -324,10 +310,11 @@ class Posting:
             written = await outlet.publisher.comment(post.media, text)
             return replace(begun, comment=written, attempts=0, wakes=0, reason="")
         except PostError as error:
-            if begun.attempts >= AGAIN:
+            if begun.attempts >= becoming.AGAIN:
                 return await self._tidy(replace(begun, reason=f"live; its comment may not be there: {error}"), outlet)
             return replace(
-                self._wait(begun, max(error.wait, WAIT_FOR_A_COMMENT), str(error)), attempts=begun.attempts + 1
+                becoming.waiting(begun, max(error.wait, WAIT_FOR_A_COMMENT), str(error), self._now()),
+                attempts=begun.attempts + 1,
             )
 
     async def _tidy(self, post: Post, outlet: Outlet) -> Post:
@@ -338,7 +325,7 @@ class Posting:
             except (Passing, Refused) as error:
                 log.info("post %s: %s stays until it is swept: %s", post.id, hosted.name, error)
         await self._sweep(outlet)
-        return _over(replace(post, hosted=()), "done", post.reason)
+        return becoming.over(replace(post, hosted=()), "done", post.reason)
 
     async def _sweep(self, outlet: Outlet) -> None:
         """What posts have left there that failed."""
@@ -346,78 +333,6 @@ class Posting:
             await outlet.host.sweep(LEFTOVERS)
         except (Passing, Refused) as error:
             log.info("what earlier posts left is not swept: %s", error)
-
-    # --- what becomes of it
-
-    def _unready(self, post: Post, container: Container) -> Post | None:
-        """The post while a container is not ready, or never will be; None if it is."""
-        match container.status:
-            case "in progress" if self._now() - post.since < PREPARING:
-                return self._look_later(post, "the platform prepares it")
-            case "error" if not container.passes:
-                return _over(post, "failed", container.why or "the platform cannot take it")
-            case "in progress" | "error" | "expired" | "gone":
-                return self._renew(post, f"its container is {container.status} {container.why}".strip())
-        return None
-
-    def _after(self, post: Post, error: PostError) -> Post:
-        """What an error leaves to do. From the order on it says nothing of whether the post is live."""
-        if error.remedy in ("wait", "sign in", "human"):
-            waiting = self._wait(post, error.wait or (MENDED if error.remedy == "sign in" else WAIT), str(error))
-            return replace(waiting, stuck=error.remedy != "wait")
-        if post.state == "ordered":
-            return self._look_on(post, error)
-        if post.state == "published":
-            return self._later_or_done(post, str(error))
-        match error.remedy:
-            case "poll" | "look":
-                return self._look_later(post, str(error))
-            case "again" if post.attempts >= AGAIN:
-                return self._renew(post, str(error))
-            case "retry" | "again":
-                return self._try_again(post, error)
-            case "renew":
-                return self._renew(post, str(error))
-        return _over(post, "failed", str(error))
-
-    def _look_on(self, post: Post, error: PostError) -> Post:
-        """Of an order whose container cannot be asked about; what passes may pass for as long as it is known at all."""
-        if self._now() - post.since < (LOOKING if error.remedy == "fix" else DAY):
-            return self._look_later(post, str(error))
-        return _over(post, "unconfirmed", f"{UNKNOWN}: {error}")
-
-    def _live(self, post: Post, media: str) -> Post:
-        # Of one that was not known to be ordered: since its container was made.
-        return self._next(replace(post, media=media, ordered=post.ordered or post.since), "published")
-
-    def _next(self, post: Post, state: PostState) -> Post:
-        return replace(post, state=state, since=self._now(), attempts=0, wakes=0, reason="", stuck=False)
-
-    def _try_again(self, post: Post, error: PostError) -> Post:
-        """As long as there is time: what passes may pass. What does not for long, somebody may have to see to."""
-        pause = max(error.wait, PAUSES[min(post.attempts, len(PAUSES) - 1)])
-        stuck = post.stuck or post.attempts + 1 >= ATTEMPTS
-        return replace(self._wait(post, pause, str(error)), attempts=post.attempts + 1, stuck=stuck)
-
-    def _look_later(self, post: Post, reason: str) -> Post:
-        """The longer it lasts, the longer the pauses."""
-        age = (self._now() - post.since) / SECOND
-        return self._wait(post, min(max(age / 2, PAUSES[0]), PAUSES[-1]), reason)
-
-    def _later_or_done(self, post: Post, reason: str) -> Post:
-        if self._now() - post.since < LOOKING:
-            return self._look_later(post, reason)
-        return _over(post, "done", f"live; {reason}")
-
-    def _wait(self, post: Post, seconds: float, reason: str) -> Post:
-        return replace(post, wakes=self._now() + int(seconds * SECOND), reason=reason, stuck=False)
-
-    def _renew(self, post: Post, reason: str) -> Post:
-        """Begun anew with other containers, which only a post may be that was not ordered."""
-        if post.renewals >= RENEWALS:
-            return _over(post, "failed", reason)
-        fresh = self._next(replace(post, parts=(), container="", sent=False, renewals=post.renewals + 1), "creating")
-        return self._wait(fresh, PAUSES[min(post.renewals, len(PAUSES) - 1)], reason)
 
 
 STEPS: Mapping[PostState, Step] = {
@@ -431,10 +346,6 @@ STEPS: Mapping[PostState, Step] = {
 
 _BEFORE_THE_ORDER: frozenset[PostState] = frozenset(("approved", "uploading", "creating", "preparing"))
 _TOLD: frozenset[PostState] = frozenset(("failed", "unconfirmed", "missed"))
-
-
-def _over(post: Post, state: PostState, reason: str) -> Post:
-    return replace(post, state=state, wakes=0, reason=reason)
 
 
 def to_be_fetched(content: PostContent, publisher: Publisher) -> list[PostFile]:

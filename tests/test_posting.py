@@ -16,6 +16,7 @@ from carrier.errors import LedgerError
 from carrier.ledger import posts as rows
 from carrier.ledger import slots
 from carrier.posting import Posting
+from carrier.runtime import becoming
 from carrier.testing.graph import EVERY_FAULT, Action
 from carrier.testing.posting import CLIENT, Died, Fuse, Fused, Trial, trial
 from carrier.types.posts import Post
@@ -553,13 +554,10 @@ async def test_a_client_whose_host_hangs_keeps_no_other_waiting(here: Trial) -> 
 
 @pytest.mark.parametrize("fault", ["commit_then_reset", "commit_then_error_2_transient", "commit_then_hang"])
 async def test_a_client_that_gives_the_order_again_posts_twice(fault: str, here: Trial, monkeypatch: Any) -> None:
-    from carrier.errors import PostError
+    def naive(post: Post, reason: str, now: int) -> Post:
+        return becoming.waiting(replace(post, state="creating", parts=(), container=""), 5, reason, now)
 
-    def naive(self: Posting, post: Post, reason: str) -> Post:
-        again = replace(post, state="creating", parts=(), container="")
-        return self._try_again(again, PostError(reason, "retry"))
-
-    monkeypatch.setattr(Posting, "_look_later", naive)
+    monkeypatch.setattr(becoming, "look_later", naive)
     here.graph.script(EVERY_FAULT[fault], "POST", "/media_publish$")
     await here.add()
     await here.until_over()

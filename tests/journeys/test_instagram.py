@@ -603,8 +603,8 @@ async def test_a_post_is_refused_by_its_number_and_one_approved_otherwise_waits_
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks for long whether a post is live."""
-    monkeypatch.setattr("carrier.posting.LOOKING", 0)
-    monkeypatch.setattr("carrier.posting.PAUSES", (0.05, 0.05))
+    monkeypatch.setattr("carrier.runtime.becoming.LOOKING", 0)
+    monkeypatch.setattr("carrier.runtime.becoming.PAUSES", (0.05, 0.05))
 
 
 @asynccontextmanager

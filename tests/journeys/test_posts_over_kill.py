@@ -56,19 +56,19 @@ async def test_no_post_is_seen_twice_over_five_hundred_kills(seed: int, tmp_path
 NAIVE = """
 from dataclasses import replace
 
-from carrier.posting import Posting
+from carrier.runtime import becoming
 
 
-look = Posting._look_later
+look = becoming.look_later
 
 
-def again(self, post, reason):
+def again(post, reason, now):
     if post.state != "ordered":
-        return look(self, post, reason)
+        return look(post, reason, now)
     return replace(post, state="creating", parts=(), container="", ordered=0, wakes=0)
 
 
-Posting._look_later = again
+becoming.look_later = again
 
 from carrier.cli import main
 
