@@ -3,7 +3,7 @@
     draft -> approved -> uploading -> creating -> preparing -> ordered -> published -> done
 
 The order to publish is the one call that nobody can take back or repeat. It is written down before it is given; what
-follows no clear answer is looking, at the container's own status; never a second order, unless its client says `resend`.
+follows no clear answer is looking, at the container's own status. Only a client's `resend` makes a second order of it.
 """
 
 import asyncio
