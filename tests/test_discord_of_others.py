@@ -171,6 +171,27 @@ async def test_a_line_that_breaks_loses_nothing(tmp_path: Path) -> None:
             bar.there.drop()
 
 
+@pytest.mark.parametrize("status", [500, 503])
+async def test_what_fails_for_a_moment_is_said_once(status: int, tmp_path: Path) -> None:
+    async with a_bar(tmp_path) as bar, bar.host():
+        fault = {"status": status, "code": 0, "message": "for a moment", "times": 1}
+        bar.there.backend.faults.append({"method": "POST", "path": "/channels/*/messages", **fault})
+        bar.there.ask(bar.anna, bar.general, "hello")
+        await bar.answered("you said: @TestBot hello")
+
+    assert bar.there.backend.faults == []
+
+
+async def test_a_token_that_it_does_not_know_ends_that_client_alone(tmp_path: Path) -> None:
+    async with a_bar(tmp_path) as bar:
+        replace(bar, there=replace(bar.there, token="wrong")).client(name="other")
+        async with running(load(bar.files.config, {}), watch=False) as host:
+            await until(lambda: host.clients["other"].state == "unauthorized")
+            await until(lambda: host.clients["bar"].client.ready.is_set())  # type: ignore[attr-defined]
+            bar.there.ask(bar.anna, bar.general, "hello")
+            await bar.answered("you said: @TestBot hello")
+
+
 async def test_a_long_answer_comes_in_messages_that_are_taken_and_pings_nobody(tmp_path: Path) -> None:
     text = "@everyone " + "".join(f"Sentence number {n}. " for n in range(300))
     files = {"agents.d/script.yaml": f"kind: script\nname: tifa\nrules: [{{ say: {text!r} }}]\n"}
