@@ -240,10 +240,10 @@ class Client(Protocol):
 
     It is sent what leaves, in order within a room, and one at a time.
 
-    Two things it may have, for the day its configuration changes: `ready`, an `asyncio.Event` that it sets once it is
-    connected (without it, it counts as connected when it has gone on for a moment), and on its class `alone = True`
-    where only one may run at a time, as with a token or a terminal. Unless it is alone, the new one is connected
-    before the old one stops.
+    Three things it may have, for the day its configuration changes: `ready`, an `asyncio.Event` that it sets once it is
+    connected (without it, it counts as connected when it has gone on for a moment); `ready_within`, seconds, if that
+    may take longer than ten; and on its class `alone = True` where only one may run at a time, as with a token or a
+    terminal. Unless it is alone, the new one is connected before the old one stops.
     """
 
     async def run(self, deliver: Deliver) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from carrier.clients.discord import pacing
+from carrier.clients.discord import client, pacing
 from carrier.clients.discord.client import Discord as Client
 from carrier.clients.discord.connection import Bot
 from carrier.clients.discord.pacing import Identifies
@@ -325,6 +325,21 @@ async def test_a_reload_of_an_agent_does_not_touch_the_connection(discord: Disco
         await answers(bar, "hello")
 
     assert len(discord.gateway.starts.identifies[bar.tifa.id]) == 1
+
+
+async def test_a_new_token_has_time_for_each_of_several_connections(
+    discord: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = scene(discord, tmp_path)
+    large = discord.world.bot("Barret", guilds=[bar.guild])
+
+    async with bar.host() as host:
+        monkeypatch.setattr(client, "READY_SECONDS", 0.5)
+        monkeypatch.setattr(pacing, "IDENTIFY_EVERY", 0.4)
+        bar.files.write("agents.d/bar.yaml", bar.client("connection: { shards: 3 }", bot=large))
+        assert (await host.reload()).ok
+
+    assert len(discord.gateway.starts.identifies[large.id]) == 3
 
 
 async def test_a_new_token_reconnects_that_bot_only(discord: Discord, tmp_path: Path) -> None:

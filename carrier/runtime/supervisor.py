@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 HEALTHY_AFTER = 300.0
 READY_SECONDS = 10.0
-"""What a client may take to connect."""
+"""What a client may take to connect, if it does not say so itself."""
 MOMENT = 0.05
 """What a client has to go on for to count as connected, if it does not say so itself."""
 LAST_SECONDS = 3.0
@@ -116,17 +116,22 @@ class LivingClient:
         ready: asyncio.Event | None = getattr(self.client, "ready", None)
         going_on = asyncio.create_task(ready.wait() if ready else asyncio.sleep(MOMENT))
         stumbling = asyncio.create_task(self._stumbled.wait())
+        begun, done = time.monotonic(), set[asyncio.Task[object]]()
         try:
-            done, _ = await asyncio.wait(
-                {going_on, stumbling}, timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+            while not done and (left := begun + self._ready_within - time.monotonic()) > 0:
+                done, _ = await asyncio.wait({going_on, stumbling}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             going_on.cancel()
             stumbling.cancel()
         if stumbling in done:
             raise ClientError(self.problem or "it ended at once")
         if not done:
-            raise ClientError(f"it was not connected within {READY_SECONDS:g} s")
+            raise ClientError(f"it was not connected within {self._ready_within:g} s")
+
+    @property
+    def _ready_within(self) -> float:
+        """A client may know only once it has begun."""
+        return float(getattr(self.client, "ready_within", READY_SECONDS))
 
     async def stop_sending(self) -> None:
         """Send nothing more; what is under way may still arrive, if that takes no longer than a few seconds."""

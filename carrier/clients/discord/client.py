@@ -19,6 +19,8 @@ from carrier.types.talk import Attachment, Message, Outgoing, RoomView
 if TYPE_CHECKING:
     from carrier.clients.discord.session import Session
 
+READY_SECONDS = 10.0
+"""What one connection may take to begin, when the configuration has changed."""
 SEND_SECONDS = 10.0
 """How long something that leaves waits for the connection."""
 
@@ -46,6 +48,11 @@ class Discord:
                 await session.run()
             finally:
                 self._session = None
+
+    @property
+    def ready_within(self) -> float:
+        """Seconds; how many connections it has is known only once it is logged in."""
+        return READY_SECONDS + (self._session.in_turn if self._session else 0.0)
 
     async def _connected(self) -> "Session":
         """What can be sent through; raises Passing while there is nothing."""

@@ -264,12 +264,16 @@ def _intents(settings: DiscordSettings) -> discord.Intents:
 async def live(bot: Bot, seconds: float) -> None:
     """Listen until cancelled; raises Unauthorized for what only its operator can mend, and else what went wrong."""
     await bot.may_begin()
-    # All but the first of several connections have to wait for the one before.
-    seconds += ((bot.shard_count or 1) - 1) * (pacing.IDENTIFY_EVERY + ANEW[1])
+    seconds += in_turn(bot)
     async with asyncio.TaskGroup() as group:
         group.create_task(_connect(bot))
         group.create_task(_watch_readiness(bot, seconds))
         group.create_task(_watch_heartbeats(bot))
+
+
+def in_turn(bot: Bot) -> float:
+    """Seconds that several connections take longer than one: each waits for the one before."""
+    return ((bot.shard_count or 1) - 1) * (pacing.IDENTIFY_EVERY + ANEW[1])
 
 
 async def _connect(bot: Bot) -> None:

@@ -15,7 +15,7 @@ from carrier.clients.discord import files, put_away
 from carrier.clients.discord.acting import Acting
 from carrier.clients.discord.catching_up import EVERYWHERE, CatchingUp, a_moment_ago
 from carrier.clients.discord.composing import Composing
-from carrier.clients.discord.connection import Bot, live, logged_in
+from carrier.clients.discord.connection import Bot, in_turn, live, logged_in
 from carrier.clients.discord.interactions import Interactions
 from carrier.clients.discord.moments import made_at, snowflake
 from carrier.clients.discord.pacing import Identifies
@@ -61,6 +61,11 @@ class Session:
             await live(self.bot, self._settings.connection.ready)
         finally:
             await self._end()
+
+    @property
+    def in_turn(self) -> float:
+        """Seconds that its connections take longer than one would."""
+        return in_turn(self.bot)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
