@@ -138,3 +138,42 @@ async def test_three_hundred_random_faults_lose_and_double_nothing(
     with capsys.disabled():
         print(f"\n{told}; {len(discord.breaches)} times told to wait")
     assert defied(discord) == []
+
+
+async def away(discord: Discord, folder: Path, seconds: float) -> str:
+    """Discord cannot be reached for so long, while people go on talking there."""
+    bar = scene(discord, folder)
+    words = talk(bar)
+    async with bar.host() as host:
+        words.say()
+        await words.answered()
+        # What is asked last may be answered when nobody can be told.
+        words.say()
+        await discord.down()
+        words.say(2)
+        await asyncio.sleep(seconds)
+        await discord.up()
+        begun = time.monotonic()
+        await words.answered(LONGEST_PAUSE)
+        back = time.monotonic() - begun
+        await words.settled(host)
+    return f"{seconds:.0f} s away, {words.count} words, all answered {back:.0f} s later"
+
+
+@pytest.mark.timeout(180)
+async def test_two_seconds_without_discord_lose_and_double_nothing(discord: Discord, tmp_path: Path) -> None:
+    print(await away(discord, tmp_path, 2))
+
+    assert defied(discord) == []
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+async def test_ten_minutes_without_discord_lose_and_double_nothing(
+    discord: Discord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = await away(discord, tmp_path, 600)
+
+    with capsys.disabled():
+        print(f"\n{told}")
+    assert defied(discord) == []
