@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from carrier.assemble import open_darkroom
 from carrier.errors import LedgerError
 from carrier.ledger import posts as rows
 from carrier.ledger import slots
 from carrier.posting import Posting
 from carrier.runtime import becoming
+from carrier.runtime.editing import Editing
 from carrier.testing.graph import EVERY_FAULT, Action
 from carrier.testing.posting import CLIENT, Died, Fuse, Fused, Trial, trial
 from carrier.types.posts import Post
@@ -383,6 +385,26 @@ async def test_what_does_not_pass_in_time_is_missed_with_its_reason(here: Trial)
     assert post.reason.startswith("its time had passed before it could go out: ")
     assert "POST" in post.reason
     assert [told.state for told in here.told] == ["creating", "missed"]
+
+
+async def test_a_post_whose_steps_follow_one_another_can_still_be_dropped(here: Trial) -> None:
+    darkroom = open_darkroom(here.folder, here.folder)
+    editing = Editing(here.ledger, darkroom, lambda: None, lambda name: None, lambda *_: None, lambda name: None)
+    await here.add(state="preparing")
+
+    async def step() -> None:
+        while (post := await here.post()).state == "preparing":
+            newer = replace(post, reason=f"{post.version} times looked at")
+            await here.ledger.write(partial(rows.advance, clock=here.ledger.clock, post=newer))
+
+    stepping = [asyncio.create_task(step()) for _ in range(5)]
+    async with asyncio.timeout(10):
+        while (await here.post()).version < 10:
+            pass
+        dropped = await editing.reject("morning@1", "anna")
+        await asyncio.gather(*stepping)
+
+    assert (dropped.state, await here.post()) == ("rejected", dropped)
 
 
 async def test_a_post_whose_client_is_not_here_goes_out_soon_after_it_is(here: Trial) -> None:

@@ -47,10 +47,7 @@ class Editing:
     """Tells a client's sender, by the client's name, that rows wait for it."""
 
     async def get(self, id: str) -> Post:
-        post: Post | None = await self.ledger.read(partial(rows.get, id=id))
-        if post is None:
-            raise UnknownPost(f"there is no post {id!r}; `carrier-host posts` lists them")
-        return post
+        return _found(await self.ledger.read(partial(rows.get, id=id)), id)
 
     async def make(
         self,
@@ -154,22 +151,21 @@ class Editing:
             raise Wrong("; ".join(wrong))
 
     async def _change(self, id: str, change: Change, note: str) -> Post:
-        post = await self.get(id)
-        slot = await self.ledger.read(partial(slots.get, id=post.slot)) if post.slot else None
-        if slot and slot.state in slots.ENDED and post.state in ("draft", "approved"):
-            raise Conflict(f"the slot of {id} is over: {slot.reason or slot.state}")
-        newer = change(post)
-        agent = self.agent(post.agent)
+        agent = self.agent((await self.get(id)).agent)
 
-        def advance(connection: Connection, clock: Clock) -> Post | None:
-            written = rows.advance(connection, clock, newer, note)
-            if written and written.slot and post.state == "draft":
+        def advance(connection: Connection, clock: Clock) -> Post:
+            post = _found(rows.get(connection, id), id)
+            slot = slots.get(connection, post.slot) if post.slot else None
+            if slot and slot.state in slots.ENDED and post.state in ("draft", "approved"):
+                raise Conflict(f"the slot of {id} is over: {slot.reason or slot.state}")
+            written = rows.advance(connection, clock, change(post), note)
+            if written is None:
+                raise Conflict(f"{id} was changed by somebody else meanwhile; look again")
+            if written.slot and post.state == "draft":
                 self._ask_anew(connection, clock, agent, written)
             return written
 
-        written: Post | None = await self.ledger.write(partial(advance, clock=self.ledger.clock))
-        if written is None:
-            raise Conflict(f"{id} was changed by somebody else meanwhile; look again")
+        written: Post = await self.ledger.write(partial(advance, clock=self.ledger.clock))
         if agent and agent.approvals.room:
             self.more_to_send(agent.approvals.room.partition("/")[0])
         self.changed()
@@ -182,6 +178,12 @@ class Editing:
             asks = drafts.ask(connection, clock, agent, f"{post.id}/{post.version}", post)
             if asks:
                 self.send(connection, clock, named(agent, asks))
+
+
+def _found(post: Post | None, id: str) -> Post:
+    if post is None:
+        raise UnknownPost(f"there is no post {id!r}; `carrier-host posts` lists them")
+    return post
 
 
 def _only(post: Post, *states: str) -> None:
