@@ -57,6 +57,11 @@ def quoted_lines(text: str) -> str:
     return "\n".join(f"> {line}" for line in clean(text).splitlines())
 
 
+def shortened(text: str, most: int) -> str:
+    """All of it, or its beginning: so many characters with the sign that there is more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def share(text: str, said: str) -> float:
     """How much of a text is made of words that were said, from 0 to 1; endings make no other word."""
     words, known = _stems(text), _stems(said)

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from carrier.quoting import shortened
+
 SIGNS = {"create": "+", "update": "~", "restart": "!", "remove": "-"}
 LONG = 80
 """Characters of a value that are shown."""
@@ -37,8 +39,7 @@ def _change(change: dict[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    return shortened(json.dumps(value, ensure_ascii=False), LONG)
 
 
 def _summary(plan: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from carrier.cli.project import AsJson, Project
+from carrier.quoting import shortened
 
 app = typer.Typer(help="What is published: listed, shown, approved, edited, rejected, retried and resolved.")
 
@@ -146,8 +147,7 @@ def _state(post: Mapping[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 40 else f"{line[:39]}…"
+    return shortened(" ".join(text.split()), 40)
 
 
 def _plain(value: object) -> str:

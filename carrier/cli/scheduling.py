@@ -10,6 +10,7 @@ import typer
 
 from carrier.cli.project import AsJson, Project
 from carrier.errors import CarrierError
+from carrier.quoting import shortened
 
 if TYPE_CHECKING:
     from carrier.types.schedules import Schedule
@@ -102,8 +103,7 @@ def history(
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:59]}…"
+    return shortened(" ".join(text.split()), 60)
 
 
 @app.command()

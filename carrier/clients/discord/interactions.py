@@ -17,7 +17,7 @@ from carrier.clients.discord.splitting import LIMIT
 from carrier.config.models.discord import DiscordSettings, command_name
 from carrier.errors import Refused
 from carrier.interfaces import Deliver
-from carrier.quoting import clean_name
+from carrier.quoting import clean_name, shortened
 from carrier.types.talk import Message
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Interactions:
         if not told.done:
             return await self._answer(interaction, MESSAGE, told.text, ONLY_FOR_THEM)
         asked, came = interaction.message.content if interaction.message else "", f"\n**{told.text}**"
-        await self._answer(interaction, UPDATE, _cut(asked, LIMIT - len(came)) + came, components=[])
+        await self._answer(interaction, UPDATE, shortened(asked, LIMIT - len(came)) + came, components=[])
 
     async def _command(self, interaction: discord.Interaction[Any], name: str, text: str) -> None:
         if name == "ask":
@@ -202,11 +202,7 @@ class Interactions:
 
 def _quoted(text: str) -> str:
     """What somebody has asked, as everybody sees it."""
-    return _cut("> " + text.replace("\n", "\n> "), QUOTED)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return shortened("> " + text.replace("\n", "\n> "), QUOTED)
 
 
 def _meaning(commands: Sequence[dict[str, Any]]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from math import ceil, floor
 from typing import Any
 
 from carrier.config.models.discord import command_name
+from carrier.quoting import shortened
 from carrier.types.models import Tool
 
 TEXT, WHOLE, FLAG, NUMBER = 3, 4, 5, 10
@@ -26,7 +27,7 @@ def command(tool: Tool) -> dict[str, Any] | None:
     return {
         "name": command_name(tool.name),
         "type": 1,
-        "description": _cut(tool.description) or tool.name,
+        "description": _described(tool.description) or tool.name,
         "options": told[:MOST],
     }
 
@@ -40,7 +41,7 @@ def _options(properties: Mapping[str, Any], required: set[str]) -> Iterator[tupl
         if not kind or not _can_be_called(name) or name.lower() in taken:
             continue
         taken.add(name.lower())
-        option = {"type": kind, "name": name.lower(), "description": _cut(str(told.get("description") or name))}
+        option = {"type": kind, "name": name.lower(), "description": _described(str(told.get("description") or name))}
         yield name, option | {"required": name in required} | (_choices(kind, form) or _limits(kind, form))
 
 
@@ -89,9 +90,8 @@ def _limits(kind: int, form: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cut(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= DESCRIPTION_CHARS else f"{text[: DESCRIPTION_CHARS - 1]}…"
+def _described(text: str) -> str:
+    return shortened(" ".join(text.split()), DESCRIPTION_CHARS)
 
 
 def arguments(tool: Tool, options: Mapping[str, Any]) -> dict[str, Any]:
